@@ -1,0 +1,1 @@
+"""What an operator changes: settings, lanes, the policy, the classifier prompt, log set-up."""

@@ -1,0 +1,107 @@
+"""Settings: read once from `MODFLEET_*` and the standard AWS variables, frozen, passed down."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import AnyHttpUrl, Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from config.lanes import LANES
+
+CONFIG = Path(__file__).parent
+
+#: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+BucketName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
+
+
+class SettingsError(Exception):
+    """The environment is not a valid configuration; every mistake is in the message."""
+
+
+class Settings(BaseSettings):
+    """Everything an operator sets, by environment variable `MODFLEET_NAME`.
+
+    Where AWS calls go is decided by the standard AWS variables alone (`AWS_ENDPOINT_URL`,
+    `AWS_ENDPOINT_URL_REKOGNITION`, `AWS_DEFAULT_REGION`, ...), which boto3 reads by itself.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="MODFLEET_", frozen=True, extra="ignore", env_ignore_empty=True)
+
+    uploads_bucket: BucketName = Field(description="the bucket that users upload to and the public reads")
+    quarantine_bucket: BucketName = Field(description="where originals go on takedown or redaction")
+    audit_bucket: BucketName = Field(description="where the append-only audit log is written")
+    uploads_queue_url: AnyHttpUrl
+    rescan_queue_url: AnyHttpUrl
+    video_queue_url: AnyHttpUrl
+    rulings_queue_url: AnyHttpUrl
+    items_table: str = Field(min_length=3, max_length=255, description="DynamoDB table of item state")
+    cases_table: str = Field(min_length=3, max_length=255, description="DynamoDB table of review cases")
+    notices_topic_arn: str = Field(pattern=r"^arn:[\w-]+:sns:", description="where statements of reasons go")
+
+    public_url: AnyHttpUrl | None = Field(
+        None, description="the public's way to the uploads bucket; a takedown is verified there"
+    )
+    distribution_id: str | None = Field(None, description="the CloudFront distribution to purge on takedown")
+
+    policy_file: Path = CONFIG / "policy.yaml"
+    classifier_file: Path = CONFIG / "classifier.md"
+    guardrail_id: str = Field("modfleet", description="Bedrock guardrail identifier or ARN")
+    guardrail_version: str = Field("1", pattern=r"^[1-9][0-9]{0,7}$", description="a pinned number, never DRAFT")
+    classifier_model: str = Field("amazon.nova-lite-v1:0", description="Bedrock model id of the gray-zone classifier")
+
+    floor_confidence: float = Field(30.0, ge=0, le=100, description="Rekognition MinConfidence; findings below are lost")
+    video_check_seconds: int = Field(15, ge=1, le=900, description="first wait between checks of a video job")
+    video_deadline_seconds: int = Field(21_600, ge=1, description="a job without an answer by then is held")
+    max_text_bytes: int = Field(1_000_000, ge=1, description="a longer text object is held, not read")
+    call_deadline_seconds: float = Field(20.0, gt=0, le=50, description="retries of one AWS call stop here")
+    drain_seconds: int = Field(100, ge=1, le=119, description="SIGTERM to exit, below ECS's 120 s stop timeout")
+    log_format: str = Field("auto", pattern="^(auto|json|console)$", description="auto: readable on a terminal")
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+
+    @field_validator("policy_file", "classifier_file")
+    @classmethod
+    def _exists(cls, path: Path) -> Path:
+        if not path.is_file():
+            raise ValueError(f"no such file: {path}")
+        return path
+
+    @model_validator(mode="after")
+    def _buckets_differ(self) -> Self:
+        """A quarantine inside the public bucket would publish what was taken down."""
+        names = [self.uploads_bucket, self.quarantine_bucket, self.audit_bucket]
+        if len(set(names)) != len(names):
+            raise ValueError("uploads, quarantine and audit must be three different buckets")
+        return self
+
+    def queue_url(self, lane: str) -> str:
+        """The lane's queue URL."""
+        return str(getattr(self, f"{LANES[lane].name}_queue_url"))
+
+    def dead_letter_url(self, lane: str) -> str:
+        """The lane's dead-letter queue: the template names it after its queue."""
+        return f"{self.queue_url(lane)}-dlq"
+
+
+def load_settings() -> Settings:
+    """Read the environment.
+
+    Raises SettingsError that lists every mistake at once, one line each, by variable name.
+    """
+    try:
+        return Settings()  # type: ignore[call-arg]  # the fields come from the environment
+    except ValidationError as error:
+        lines = [f"  {_variable(e['loc'])}: {_advice(e)}" for e in error.errors()]
+        raise SettingsError("the environment is not a valid configuration:\n" + "\n".join(lines)) from None
+
+
+def _variable(loc: tuple[int | str, ...]) -> str:
+    return f"MODFLEET_{str(loc[0]).upper()}" if loc else "MODFLEET_*"
+
+
+def _advice(error: object) -> str:
+    assert isinstance(error, dict)
+    if error["type"] == "missing":
+        return "is not set"
+    return f"{error['msg']} (it is {error['input']!r})" if error["loc"] else str(error["msg"])

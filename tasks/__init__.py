@@ -1,0 +1,1 @@
+"""What is done with an item: one folder per stage, in the order the item meets them."""

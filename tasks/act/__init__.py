@@ -1,0 +1,1 @@
+"""A decision becomes actions, and actions become receipts."""

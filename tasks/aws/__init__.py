@@ -1,0 +1,1 @@
+"""One session, typed faults, retry policies: the only maker of boto3 clients."""

@@ -1,0 +1,1 @@
+"""An item becomes findings: image, video, text, PII."""

@@ -1,0 +1,1 @@
+"""A message body becomes items (pure)."""

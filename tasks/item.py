@@ -1,0 +1,45 @@
+"""Item: the one moderated thing that travels through every stage."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One object as an S3 event names it: bucket, key, and version or ETag.
+
+    `sequencer` is S3's hex order of events on one key, right-padded with zeros to 32 digits so
+    that plain string comparison orders it; empty where the event brought none.
+    """
+
+    bucket: str
+    #: Decoded, as S3 API calls want it.
+    key: str
+    #: None where the bucket keeps no versions.
+    version_id: str | None
+    #: Without quotes.
+    etag: str
+    #: Bytes.
+    size: int
+    sequencer: str
+    #: When S3 took the upload, UTC. Time to takedown counts from here.
+    event_time: datetime
+
+    @property
+    def version(self) -> str:
+        """What tells this upload from others of its key: the VersionId, else the ETag."""
+        return self.version_id or f"etag:{self.etag}"
+
+    @property
+    def location(self) -> str:
+        """`s3://BUCKET/KEY`, which all versions of one key share."""
+        return f"s3://{self.bucket}/{self.key}"
+
+    @property
+    def id(self) -> str:
+        """64 hex digits that name this version of this object, for tokens and log lines."""
+        name = "\0".join((self.bucket, self.key, self.version))
+        return hashlib.sha256(name.encode()).hexdigest()

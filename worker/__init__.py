@@ -1,0 +1,1 @@
+"""The machine that runs tasks: Celery app, SQS transport, wiring, CLI."""
