@@ -1,0 +1,198 @@
+"""Policy: the operator's rules, frozen, each part able to judge the findings it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from tasks.decide.echo import moderation_path, without_echoes
+from tasks.decide.rule import Ladder, Rule, Tier, possible
+from tasks.detect.finding import Finding
+
+Visibility = Literal["before", "after"]
+OnHold = Literal["withhold", "flag"]
+Wanted = Literal["always", "suggested", "never"]
+
+#: Bedrock names these confidences; a finding carries the number.
+LEVELS: Mapping[str, float] = {"LOW": 30.0, "MEDIUM": 60.0, "HIGH": 90.0}
+#: The classifier's severities run from 0 to this; findings carry them scaled to 0-100.
+MOST_SEVERE = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surface:
+    """One place where items show, told by the key's prefix."""
+
+    name: str
+    prefix: str
+    #: `before`: shown only once allowed; `after`: published at once, taken down on violation.
+    visibility: Visibility
+    #: What a hold means here: hidden until somebody rules, or left up with a case.
+    hold: OnHold
+    #: When texts are searched for personal data. `never`: it may stand here, and no rule about it applies.
+    pii: Wanted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardrailRules:
+    """What the guardrail's categories, topics and word lists lead to."""
+
+    #: By category, all of them; thresholds are numbers of LEVELS.
+    categories: Mapping[str, Ladder]
+    #: By list: PROFANITY and custom.
+    words: Mapping[str, Tier]
+    #: By topic name; the names are the operator's own.
+    topics: Mapping[str, Tier]
+    other_topics: Tier
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonalDataRules:
+    """What personal data leads to."""
+
+    #: By Comprehend entity type, all of them; ALLOW, REDACT or HOLD.
+    tiers: Mapping[str, Tier]
+    #: 0-100; a less confident finding is no finding.
+    min_confidence: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnreadableRules:
+    """What an item that could not be looked at leads to; HOLD or REJECT, never less."""
+
+    reasons: Mapping[str, Tier]
+    other: Tier
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Everything an operator decides about content. Two policies are equal when their versions are."""
+
+    #: `sha256:` and 12 hex digits of what the policy says (not of how it is written down).
+    version: str
+    #: Longest prefix first; the last one's prefix is empty, so that every key has a surface.
+    surfaces: tuple[Surface, ...] = field(compare=False)
+    #: By full v7 path, all of them, inheritance already resolved.
+    labels: Mapping[str, Ladder] = field(compare=False)
+    guardrail: GuardrailRules = field(compare=False)
+    #: A reject by the classifier below this severity (0-3) is a hold.
+    reject_from_severity: int = field(compare=False)
+    pii: PersonalDataRules = field(compare=False)
+    unreadable: UnreadableRules = field(compare=False)
+
+    def surface_for(self, key: str) -> Surface:
+        """The surface of an object key: the longest prefix wins."""
+        return next(surface for surface in self.surfaces if key.startswith(surface.prefix))
+
+    def judge(self, finding: Finding) -> Rule | None:
+        """The strictest rule that one finding reaches by itself; None where it is allowed.
+
+        What this version does not know, it holds: a new label is no reason to let something pass.
+        """
+        kind, _, rest = finding.label.partition("/")
+        judge = _JUDGES.get(kind)
+        if judge is None or not rest:
+            return _unknown(finding)
+        if not possible(finding.confidence):
+            return Rule(f"impossible-confidence/{finding.label}", Tier.HOLD, finding.label, 0.0, None)
+        return judge(self, rest, finding)
+
+    def gray(self, finding: Finding) -> bool:
+        """Whether the finding is one that the guardrail neither cleared nor decided."""
+        kind, _, category = finding.label.partition("/")
+        ladder = self.guardrail.categories.get(category)
+        return (
+            kind == "guardrail"
+            and ladder is not None
+            and possible(finding.confidence)
+            and ladder.only_gray(finding.confidence)
+        )
+
+    def is_gray(self, findings: Iterable[Finding]) -> bool:
+        """Whether the classifier should be asked: something is gray, and nothing is rejected anyway."""
+        speaking = without_echoes(findings)
+        rules = (self.judge(finding) for finding in speaking)
+        rejected = any(rule is not None and rule.tier is Tier.REJECT for rule in rules)
+        return not rejected and any(self.gray(finding) for finding in speaking)
+
+
+def _moderation(policy: Policy, _rest: str, finding: Finding) -> Rule | None:
+    path = moderation_path(finding)
+    if path is None:
+        return _unknown(finding)
+    return _climb(f"labels/{path}", policy.labels[path], finding)
+
+
+def _context(_policy: Policy, _rest: str, _finding: Finding) -> Rule | None:
+    """Whether a picture is drawn or photographed is no violation."""
+    return None
+
+
+def _guardrail(policy: Policy, rest: str, finding: Finding) -> Rule | None:
+    rules, (kind, _, name) = policy.guardrail, rest.partition("/")
+    if kind == "topic" and name:
+        return _fixed(rules.topics.get(name, rules.other_topics), finding)
+    if kind == "word" and name in rules.words:
+        return _fixed(rules.words[name], finding)
+    ladder = rules.categories.get(rest)
+    return _unknown(finding) if ladder is None else _climb(finding.label, ladder, finding)
+
+
+def _classifier(policy: Policy, rest: str, finding: Finding) -> Rule | None:
+    if rest == "allow":
+        return None
+    if rest == "hold":
+        return _fixed(Tier.HOLD, finding)
+    if rest != "reject":
+        return _unknown(finding)
+    severity = round(finding.confidence * MOST_SEVERE / 100)
+    if severity >= policy.reject_from_severity:
+        return _fixed(Tier.REJECT, finding)
+    return _fixed(Tier.HOLD, finding, f"{finding.label} below severity {policy.reject_from_severity}")
+
+
+def _personal_data(policy: Policy, rest: str, finding: Finding) -> Rule | None:
+    rules = policy.pii
+    if rest not in rules.tiers:
+        return _unknown(finding)
+    tier = rules.tiers[rest]
+    if tier is Tier.ALLOW or finding.confidence < rules.min_confidence:
+        return None
+    return Rule(finding.label, tier, finding.label, finding.confidence, rules.min_confidence)
+
+
+def _unreadable(policy: Policy, rest: str, finding: Finding) -> Rule | None:
+    return _fixed(policy.unreadable.reasons.get(rest, policy.unreadable.other), finding)
+
+
+def _climb(name: str, ladder: Ladder, finding: Finding) -> Rule | None:
+    reached = ladder.step(finding.confidence)
+    if reached is None:
+        return None
+    tier, threshold = reached
+    return Rule(f"{name}>={_level(name, threshold)}", tier, finding.label, finding.confidence, threshold)
+
+
+def _level(name: str, threshold: float) -> str:
+    """A guardrail's threshold by the name that the policy uses, a label's as a number."""
+    levels = {number: level for level, number in LEVELS.items()} if name.startswith("guardrail/") else {}
+    return levels.get(threshold, f"{threshold:g}")
+
+
+def _fixed(tier: Tier, finding: Finding, name: str = "") -> Rule | None:
+    return None if tier is Tier.ALLOW else Rule(name or finding.label, tier, finding.label, finding.confidence, None)
+
+
+def _unknown(finding: Finding) -> Rule:
+    return Rule(f"unknown-label/{finding.label}", Tier.HOLD, finding.label, finding.confidence, None)
+
+
+_JUDGES: Mapping[str, Callable[[Policy, str, Finding], Rule | None]] = {
+    "moderation": _moderation,
+    "content-type": _context,
+    "guardrail": _guardrail,
+    "classifier": _classifier,
+    "pii": _personal_data,
+    "unreadable": _unreadable,
+}

@@ -1,0 +1,206 @@
+"""The policy as its operator writes it: YAML in, a Policy out, or every mistake with its line."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
+from types import MappingProxyType
+from typing import cast
+
+from tasks.decide.document import Document, Field, nearest
+from tasks.decide.kinds import CATEGORIES, PII_TYPES, PROMPT_ATTACK
+from tasks.decide.label_file import read_labels
+from tasks.decide.policy import (
+    LEVELS,
+    MOST_SEVERE,
+    GuardrailRules,
+    OnHold,
+    PersonalDataRules,
+    Policy,
+    Surface,
+    UnreadableRules,
+    Visibility,
+    Wanted,
+)
+from tasks.decide.rule import MOST, Ladder, Tier
+
+SECTIONS = ("surfaces", "labels", "guardrail", "classifier", "pii", "unreadable")
+_STEPS = ("gray", "hold", "reject")
+_TIERS = {tier.name.lower(): tier for tier in Tier}
+_SLUG = re.compile(r"[a-z0-9][a-z0-9-]*")
+
+
+class PolicyError(ValueError):
+    """The text is not a policy; the message lists every problem, one a line, as `source:LINE: what is wrong`."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        """`problems` are finished lines."""
+        self.problems = problems
+        super().__init__("\n".join(problems))
+
+
+def parse_policy(text: str, *, source: str = "policy.yaml") -> Policy:
+    """Read a policy. Raises PolicyError, which lists every problem at once; `source` names the file in it."""
+    document = Document(source)
+    root = document.root(text)
+    parts = _read(document, root) if root else {}
+    if document.problems:
+        raise PolicyError(document.problems)
+    return Policy(version=_version(parts), **parts)  # type: ignore[arg-type]  # no problems: all parts are there
+
+
+def _read(document: Document, root: Field) -> dict[str, object]:
+    readers: dict[str, tuple[str, Callable[[Document, Field], object]]] = {
+        "surfaces": ("surfaces", _surfaces),
+        "labels": ("labels", read_labels),
+        "guardrail": ("guardrail", _guardrail),
+        "classifier": ("reject_from_severity", _classifier),
+        "pii": ("pii", _personal_data),
+        "unreadable": ("unreadable", _unreadable),
+    }
+    sections = document.known(root, SECTIONS, required=SECTIONS)
+    return {part: read(document, sections[name]) for name, (part, read) in readers.items() if name in sections}
+
+
+def _surfaces(document: Document, section: Field) -> tuple[Surface, ...]:
+    found: dict[str, tuple[Field, Surface]] = {}
+    for entry in document.fields(section).values():
+        surface = _surface(document, entry)
+        if surface is None:
+            continue
+        if surface.prefix in found:
+            other = found[surface.prefix][1].name
+            document.blame(entry.line, f'{entry.name}: the prefix "{surface.prefix}" is already that of {other}')
+        else:
+            found[surface.prefix] = entry, surface
+    if "" not in found:
+        document.blame(section.line, 'surfaces: none has the prefix "", so some keys would belong nowhere')
+    return tuple(surface for _, surface in sorted(found.values(), key=lambda pair: -len(pair[1].prefix)))
+
+
+def _surface(document: Document, entry: Field) -> Surface | None:
+    known = document.known(entry, ("prefix", "visibility", "hold", "pii"), required=("prefix", "visibility", "hold"))
+    prefix = document.text(known["prefix"]) if "prefix" in known else None
+    visibility = document.choice(known["visibility"], ("before", "after")) if "visibility" in known else None
+    hold = document.choice(known["hold"], ("withhold", "flag")) if "hold" in known else None
+    pii = document.choice(known["pii"], ("always", "suggested", "never")) if "pii" in known else "suggested"
+    if visibility == "before" and hold == "flag":
+        document.blame(known["hold"].line, f"{entry.name}: shows nothing before it is allowed, so hold is withhold")
+    if prefix is None or visibility is None or hold is None or pii is None:
+        return None
+    return Surface(
+        name=entry.name,
+        prefix=prefix,
+        visibility=cast("Visibility", visibility),
+        hold=cast("OnHold", hold),
+        pii=cast("Wanted", pii),
+    )
+
+
+def _guardrail(document: Document, section: Field) -> GuardrailRules:
+    known = document.known(section, ("default", *CATEGORIES, "words", "topics"))
+    usual = _ladder(document, known.get("default"), Ladder(gray=LEVELS["LOW"], hold=None, reject=LEVELS["HIGH"]))
+    # An attack on the judge is never left to the judge.
+    attack = Ladder(hold=LEVELS["MEDIUM"], reject=None)
+    words = _tiers(document, known.get("words"), ("PROFANITY", "custom"))
+    topics = _tiers(document, known.get("topics"))
+    inherited = dict.fromkeys(CATEGORIES, usual) | {PROMPT_ATTACK: attack}
+    return GuardrailRules(
+        categories=MappingProxyType({name: _ladder(document, known.get(name), inherited[name]) for name in CATEGORIES}),
+        words=MappingProxyType({"PROFANITY": Tier.HOLD, "custom": Tier.REJECT} | words),
+        other_topics=topics.pop("default", Tier.HOLD),
+        topics=MappingProxyType(topics),
+    )
+
+
+def _ladder(document: Document, entry: Field | None, inherited: Ladder) -> Ladder:
+    if entry is None:
+        return inherited
+    known = document.known(entry, _STEPS)
+    if entry.name == PROMPT_ATTACK:
+        _check_attack(document, known)
+    said = {step: _level(document, known[step]) for step in known}
+    ladder = Ladder(**{step: said.get(step, getattr(inherited, step)) for step in _STEPS})
+    order = [level for level in (ladder.gray, ladder.hold, ladder.reject) if level is not None]
+    if order != sorted(order):
+        document.blame(entry.line, f"{entry.name}: gray, hold and reject (own or inherited) must go from low to high")
+    return ladder
+
+
+def _check_attack(document: Document, known: Mapping[str, Field]) -> None:
+    if "gray" in known:
+        document.blame(known["gray"].line, f"{PROMPT_ATTACK}: cannot be gray; the classifier is what it attacks")
+    if "hold" in known and getattr(known["hold"].node, "value", None) == "never":
+        document.blame(known["hold"].line, f"{PROMPT_ATTACK}: must be held from some level on")
+
+
+def _level(document: Document, field: Field) -> float | None:
+    level = document.choice(field, (*LEVELS, "never"))
+    return LEVELS.get(level) if level else None
+
+
+def _classifier(document: Document, section: Field) -> int:
+    known = document.known(section, ("reject_from_severity",), required=("reject_from_severity",))
+    if "reject_from_severity" not in known:
+        return 0
+    severity = document.number(known["reject_from_severity"], most=MOST_SEVERE) or 0.0
+    if not severity.is_integer():
+        document.blame(known["reject_from_severity"].line, "reject_from_severity: must be a whole number")
+    return int(severity)
+
+
+def _personal_data(document: Document, section: Field) -> PersonalDataRules:
+    known = document.known(section, ("min_confidence", "default", "types"), required=("min_confidence", "types"))
+    usual = document.choice(known["default"], ("redact", "hold", "allow")) if "default" in known else "hold"
+    said = _tiers(document, known.get("types"), PII_TYPES, allowed=("redact", "hold", "allow"))
+    least = document.number(known["min_confidence"], most=MOST) if "min_confidence" in known else None
+    return PersonalDataRules(
+        tiers=MappingProxyType({kind: said.get(kind, _TIERS[usual or "hold"]) for kind in PII_TYPES}),
+        min_confidence=least or 0.0,
+    )
+
+
+def _unreadable(document: Document, section: Field) -> UnreadableRules:
+    # Nothing fails open: there is no word for letting pass what nobody could look at.
+    reasons = _tiers(document, section, allowed=("hold", "reject"))
+    for name, field in document.fields(section).items():
+        if not _SLUG.fullmatch(name):
+            document.blame(field.line, f'unreadable: "{name}" is no reason; they look like "image-format"')
+    if "default" not in reasons:
+        document.blame(section.line, 'unreadable: "default" is missing')
+    other = reasons.pop("default", Tier.HOLD)
+    return UnreadableRules(reasons=MappingProxyType(reasons), other=other)
+
+
+def _tiers(
+    document: Document,
+    section: Field | None,
+    names: tuple[str, ...] = (),
+    *,
+    allowed: tuple[str, ...] = ("hold", "reject", "allow"),
+) -> dict[str, Tier]:
+    """Names to tiers; without `names`, any name may stand."""
+    found: dict[str, Tier] = {}
+    for name, field in (document.fields(section) if section else {}).items():
+        if names and name not in names:
+            document.blame(field.line, f'unknown name "{name}"{nearest(name, names)}')
+        tier = document.choice(field, allowed)
+        if tier:
+            found[name] = _TIERS[tier]
+    return found
+
+
+def _version(parts: Mapping[str, object]) -> str:
+    content = json.dumps(_plain(parts), sort_keys=True, separators=(",", ":"))
+    return "sha256:" + hashlib.sha256(content.encode()).hexdigest()[:12]
+
+
+def _plain(value: object) -> object:
+    if is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {name: _plain(one) for name, one in value.items()}
+    return [_plain(one) for one in value] if isinstance(value, tuple) else value
