@@ -1,0 +1,103 @@
+"""Call AWS: one method, under one named retry policy, failing only with typed faults."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+from tenacity.stop import stop_base
+
+from tasks.aws.codes import fault_of, may_quote
+from tasks.aws.faults import Fault, Full, Transient
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """How often, how long and how far apart one call is tried again.
+
+    Waits have full jitter: uniform between 0 and `first * 2**n` seconds, at most `cap`.
+    """
+
+    name: str
+    attempts: int
+    #: Seconds from the first try after which no further one begins.
+    deadline: float
+    first: float
+    cap: float
+    sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.monotonic
+
+    def within(self, seconds: float) -> RetryPolicy:
+        """The same policy with another deadline."""
+        return replace(self, deadline=seconds)
+
+    def instantly(self) -> RetryPolicy:
+        """The same policy without waiting, for tests."""
+        return replace(self, sleep=lambda _: None)
+
+
+#: Rekognition, Bedrock, Comprehend: throttled by rates per second, so it pays to wait a little longer.
+DETECT = RetryPolicy(name="detect", attempts=5, deadline=20, first=0.25, cap=5)
+#: S3, DynamoDB, SQS, SNS, CloudFront.
+STORE = RetryPolicy(name="store", attempts=6, deadline=20, first=0.05, cap=2)
+
+
+def call(policy: RetryPolicy, method: Callable[..., Mapping[str, Any] | None], /, **params: object) -> dict[str, Any]:
+    """Run one boto3 client method and return its answer.
+
+    Any callable that does its AWS work inside is welcome too: to read a body to its end under the same
+    policy, hand in the function that gets and reads it.
+
+    Raises a Fault whose `call` is `service.Operation`, and whose `__cause__` is the botocore error unless
+    that could quote the text under review. Transient faults were tried again until the policy ended, except
+    Full: a slot may take minutes to come free, which is the queue's to wait for.
+    """
+    name = call_name(method)
+    retrying = Retrying(
+        stop=stop_after_attempt(policy.attempts) | _OutOfTime(policy),
+        wait=wait_random_exponential(multiplier=policy.first, max=policy.cap),
+        retry=retry_if_exception(_may_pass),
+        sleep=policy.sleep,
+        reraise=True,
+    )
+    return retrying(_once, name, method, params)
+
+
+def call_name(method: Callable[..., object]) -> str:
+    """`service.Operation` of a boto3 client's method; the plain name of anything else."""
+    meta = getattr(getattr(method, "__self__", None), "meta", None)
+    plain = getattr(method, "__name__", "call")
+    if meta is None:
+        return plain
+    return f"{meta.service_model.service_name}.{meta.method_to_api_mapping.get(plain, plain)}"
+
+
+def _once(name: str, method: Callable[..., Mapping[str, Any] | None], params: dict[str, object]) -> dict[str, Any]:
+    try:
+        return dict(method(**params) or {})  # boto3's managed transfers answer None
+    except (ClientError, BotoCoreError, ResponseParserError) as error:
+        fault, cause = fault_of(error, call=name), error
+    # Raised out of the handler: inside it, a fault that must not show its cause would still carry it as context.
+    if may_quote(fault):
+        raise fault
+    raise fault from cause
+
+
+def _may_pass(error: BaseException) -> bool:
+    return isinstance(error, Transient) and not isinstance(error, Full)
+
+
+class _OutOfTime(stop_base):
+    """Stop before a wait that would end past the deadline."""
+
+    def __init__(self, policy: RetryPolicy) -> None:
+        self.policy = policy
+        self.started = policy.clock()
+
+    def __call__(self, retry_state: RetryCallState) -> bool:
+        return self.policy.clock() - self.started + retry_state.upcoming_sleep >= self.policy.deadline

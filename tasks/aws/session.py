@@ -1,0 +1,119 @@
+"""The one place where boto3 clients are made: all of them at once, before any thread wants one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+import boto3
+from botocore.config import Config
+
+from config.lanes import LANES
+from tasks.aws.calls import DETECT, STORE, RetryPolicy
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+
+    from config.settings import Settings
+
+#: Seconds to reach a service at all.
+CONNECT_TIMEOUT = 3
+#: Seconds of silence before an attempt counts as lost.
+READ_TIMEOUT = 20
+#: A language model may think longer before its first byte.
+MODEL_READ_TIMEOUT = 30
+
+
+class Rekognition(Protocol):
+    """What modfleet asks of Rekognition."""
+
+    def detect_moderation_labels(self, **params: object) -> dict[str, Any]:
+        """Labels of one image."""
+
+    def start_content_moderation(self, **params: object) -> dict[str, Any]:
+        """A job on one video."""
+
+    def get_content_moderation(self, **params: object) -> dict[str, Any]:
+        """One page of a job's labels."""
+
+
+class Bedrock(Protocol):
+    """What modfleet asks of Bedrock Runtime."""
+
+    def apply_guardrail(self, **params: object) -> dict[str, Any]:
+        """A guardrail's assessment of one text."""
+
+    def converse(self, **params: object) -> dict[str, Any]:
+        """One turn of a language model."""
+
+
+class Comprehend(Protocol):
+    """What modfleet asks of Comprehend."""
+
+    def detect_pii_entities(self, **params: object) -> dict[str, Any]:
+        """Personal data in one text, by offset."""
+
+
+class Sns(Protocol):
+    """What modfleet asks of SNS."""
+
+    def publish(self, **params: object) -> dict[str, Any]:
+        """Send one message to a topic."""
+
+
+class CloudFront(Protocol):
+    """What modfleet asks of CloudFront."""
+
+    def create_invalidation(self, **params: object) -> dict[str, Any]:
+        """Purge paths from every edge."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aws:
+    """One client per service (each is safe to share between threads), and the two retry policies to call them by."""
+
+    s3: S3Client
+    sqs: SQSClient
+    dynamodb: DynamoDBClient
+    sns: Sns
+    rekognition: Rekognition
+    bedrock: Bedrock
+    comprehend: Comprehend
+    cloudfront: CloudFront
+    detect: RetryPolicy = DETECT
+    store: RetryPolicy = STORE
+
+
+def connect(settings: Settings, *, session: boto3.Session | None = None) -> Aws:
+    """Make every client. No call is made; endpoints, region and credentials are the standard AWS variables'.
+
+    Raises botocore's NoRegionError if no region is set anywhere.
+    """
+    session = session or boto3.Session()
+    plain = _config(READ_TIMEOUT)
+    return Aws(
+        s3=session.client("s3", config=plain),
+        sqs=session.client("sqs", config=plain),
+        dynamodb=session.client("dynamodb", config=plain),
+        sns=cast("Sns", session.client("sns", config=plain)),
+        rekognition=cast("Rekognition", session.client("rekognition", config=plain)),
+        bedrock=cast("Bedrock", session.client("bedrock-runtime", config=_config(MODEL_READ_TIMEOUT))),
+        comprehend=cast("Comprehend", session.client("comprehend", config=plain)),
+        cloudfront=cast("CloudFront", session.client("cloudfront", config=plain)),
+        detect=DETECT.within(settings.call_deadline_seconds),
+        store=STORE.within(settings.call_deadline_seconds),
+    )
+
+
+def _config(read_timeout: int) -> Config:
+    return Config(
+        connect_timeout=CONNECT_TIMEOUT,
+        read_timeout=read_timeout,
+        # One connection for every task that can run at once; one short and threads queue for the pool.
+        max_pool_connections=sum(lane.concurrency for lane in LANES.values()),
+        # Retries are declared once, in calls.py; botocore's own would multiply them.
+        retries={"total_max_attempts": 1, "mode": "standard"},
+        tcp_keepalive=True,
+    )

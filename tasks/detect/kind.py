@@ -1,0 +1,95 @@
+"""What an object is, by its bytes and never by its name or Content-Type; and how to say that it is unreadable."""
+
+from __future__ import annotations
+
+import codecs
+import unicodedata
+from enum import StrEnum
+
+from tasks.detect.finding import Finding
+
+
+class Kind(StrEnum):
+    """What can be done with an object: which detector reads it."""
+
+    #: JPEG or PNG, which Rekognition reads by reference.
+    IMAGE = "image"
+    #: MP4 or MOV.
+    VIDEO = "video"
+    #: UTF-8, with or without a byte order mark.
+    TEXT = "text"
+    EMPTY = "empty"
+    UNKNOWN = "unknown"
+
+
+#: The slug of the finding for kinds that no detector reads.
+UNREADABLE_KINDS: dict[Kind, str] = {Kind.EMPTY: "empty", Kind.UNKNOWN: "unknown-kind"}
+
+#: Bytes from the start of an object that `kind_of` wants to see.
+HEAD_BYTES = 4096
+
+_IMAGES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
+
+
+def _brands(names: str) -> frozenset[bytes]:
+    return frozenset(name.encode().ljust(4) for name in names.split())
+
+
+#: ISO base media brands (https://mp4ra.org/registered-types/brands) of MP4 and QuickTime files.
+_VIDEO_BRANDS = _brands(
+    "isom iso2 iso3 iso4 iso5 iso6 iso7 iso8 iso9 mp41 mp42 mp71 avc1 M4V M4VH M4VP MSNV dash qt f4v"
+)
+#: Still pictures (HEIC, AVIF, CR3, JPEG 2000, JPEG XL) and audio in the same container.
+_OTHER_BRANDS = _brands("heic heix heim heis hevc hevx heif mif1 mif2 msf1 avif avis avio crx M4A M4B M4P jp2 jxl")
+
+_TEXT_CONTROLS = frozenset("\t\n\r\f\x85")
+
+
+def kind_of(head: bytes, *, size: int) -> Kind:
+    """The kind of an object of `size` bytes that begins with `head` (HEAD_BYTES of it, or all)."""
+    if size == 0:
+        return Kind.EMPTY
+    if head.startswith(_IMAGES):
+        return Kind.IMAGE
+    if head[4:8] == b"ftyp":
+        return Kind.VIDEO if _is_video(head) else Kind.UNKNOWN
+    return Kind.TEXT if _is_text(head, is_cut=len(head) < size) else Kind.UNKNOWN
+
+
+def unreadable(reason: str, *, detector: str = "intake", detector_version: str = "", part: str = "body") -> Finding:
+    """The finding that an item could not be looked at; `reason` is a slug such as `image-format`."""
+    return Finding(
+        detector=detector, detector_version=detector_version, label=f"unreadable/{reason}", confidence=100.0, part=part
+    )
+
+
+def _is_video(head: bytes) -> bool:
+    """By the major brand; by the compatible ones where it is neither a known video nor a known other thing."""
+    length = int.from_bytes(head[:4], "big")
+    major = head[8:12]
+    compatible = {head[at : at + 4] for at in range(16, min(length, len(head)) - 3, 4)}
+    if major in _VIDEO_BRANDS | _OTHER_BRANDS:
+        return major in _VIDEO_BRANDS
+    return bool(compatible & _VIDEO_BRANDS) and not compatible & _OTHER_BRANDS
+
+
+def _is_text(head: bytes, *, is_cut: bool) -> bool:
+    try:
+        # A character that the end of the head cut in two is not an error, unless the object ends there too.
+        text = codecs.getincrementaldecoder("utf-8")().decode(head, not is_cut)
+    except UnicodeDecodeError:
+        return False
+    text = text.removeprefix("\ufeff")
+    if any(unicodedata.category(char) == "Cc" and char not in _TEXT_CONTROLS for char in text):
+        return False
+    return not _may_be_drawing(text, is_cut=is_cut)
+
+
+def _may_be_drawing(text: str, *, is_cut: bool) -> bool:
+    """Whether this is markup that a browser may draw as a picture (SVG): reading its letters is not looking at it."""
+    start = text.lstrip().lower()
+    while start.startswith("<!--") and "-->" in start:
+        start = start.split("-->", 1)[1].lstrip()
+    if is_cut and (not start or start.startswith(("<!", "<?"))):
+        return not start.startswith("<!doctype html")  # the root element, and so everything, is still to come
+    return start.startswith("<") and (start.startswith("<?xml") or "svg" in start)

@@ -1,0 +1,58 @@
+"""Look at a text: the guardrail, then the classifier for the gray zone, then personal data where it may be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from tasks.detect.chain import TextChain
+from tasks.detect.chunks import split
+from tasks.detect.classifier import classify
+from tasks.detect.finding import Finding
+from tasks.detect.guardrail import ask_guardrail
+from tasks.detect.pii import find_pii, looks_like_pii
+
+if TYPE_CHECKING:
+    from tasks.aws.session import Aws
+
+__all__ = ["TextChain", "look_at_text", "strongest"]
+
+#: Bytes of UTF-16, because it is not documented which characters Bedrock counts: 20 of the 25 text units (of
+#: 1,000 characters) that one ApplyGuardrail call takes at the default quota of most regions.
+CHUNK_BYTES = 2 * 20_000
+#: Code points: enough of what comes before a cut to read on from.
+OVERLAP = 1_000
+
+
+def look_at_text(aws: Aws, text: str, *, chain: TextChain) -> tuple[Finding, ...]:
+    """Everything the chain sees in a text of any length. No findings and no call for nothing but space.
+
+    Raises Unreadable (`pii-offsets`) and what every call raises.
+    """
+    if not text.strip():
+        return ()
+    chunks = [chunk.text for chunk in split(text, limit=CHUNK_BYTES, overlap=OVERLAP, encoding="utf-16-le")]
+    looked = [(chunk, ask_guardrail(aws, chunk, chain=chain)) for chunk in chunks]
+    findings = strongest(finding for _, answer in looked for finding in answer.findings)
+    if chain.is_gray(findings):
+        gray = (chunk for chunk, answer in looked if chain.is_gray(answer.findings))
+        findings += strongest(classify(aws, chunk, chain=chain) for chunk in gray)
+    if _wants_pii(text, chain, suggested=any(answer.suggests_pii for _, answer in looked)):
+        findings += find_pii(aws, text, part=chain.part)
+    return findings
+
+
+def strongest(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """One finding per label and rule, in the order they came: the most confident of each."""
+    best: dict[tuple[str, str], Finding] = {}
+    for finding in findings:
+        name = (finding.label, finding.rule)
+        if name not in best or finding.confidence > best[name].confidence:
+            best[name] = finding
+    return tuple(best.values())
+
+
+def _wants_pii(text: str, chain: TextChain, *, suggested: bool) -> bool:
+    if chain.pii == "suggested":
+        return suggested or looks_like_pii(text)
+    return chain.pii == "always"

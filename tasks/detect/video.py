@@ -1,0 +1,135 @@
+"""Look at a video: a Rekognition job that is started once and asked about until it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tasks.aws.calls import call
+from tasks.aws.faults import Gone, Transient, Unreadable
+from tasks.detect.finding import Finding
+from tasks.detect.reference import explain, label_path, parents, s3_object
+from tasks.item import Item
+
+if TYPE_CHECKING:
+    from tasks.aws.session import Aws
+
+DETECTOR = "rekognition-video"
+
+#: https://docs.aws.amazon.com/rekognition/latest/dg/limits.html
+MAX_VIDEO_BYTES = 10 * 1024**3
+#: The most labels GetContentModeration gives in one page.
+PAGE_LABELS = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoAnswer:
+    """A finished job: one finding per label and segment, and how much video was looked at."""
+
+    findings: tuple[Finding, ...]
+    #: Milliseconds; 0 where the answer does not say.
+    duration_ms: int
+
+
+def start_video(aws: Aws, item: Item, *, floor: float) -> str:
+    """Start a job on this version of the video, or get the one that this item started before; its JobId.
+
+    Raises Full when every job slot of the account is taken, Unreadable (`video-size`, `s3-object`), Gone,
+    and what every call raises.
+    """
+    if item.size > MAX_VIDEO_BYTES:
+        raise Unreadable(f"{item.size} bytes", reason="video-size")
+    try:
+        answer = call(
+            aws.detect,
+            aws.rekognition.start_content_moderation,
+            Video={"S3Object": s3_object(item)},
+            MinConfidence=floor,
+            ClientRequestToken=item.id,
+            JobTag=item.id,
+        )
+    except Unreadable as fault:
+        raise explain(aws, item, fault) from fault.__cause__
+    return str(answer["JobId"])
+
+
+def check_video(aws: Aws, job_id: str) -> VideoAnswer | None:
+    """The job's answer, or None while it has none.
+
+    Raises Unreadable (`video-job`) when the job failed or Rekognition no longer knows it.
+    """
+    try:
+        first = _page(aws, job_id)
+    except Gone as fault:
+        # The video is still there; only its job is not. Gone would say that the upload vanished.
+        raise Unreadable("no such job", call=fault.call, code=fault.code, reason="video-job") from fault
+    status = first.get("JobStatus")
+    if status == "FAILED":
+        message = str(first.get("StatusMessage", ""))
+        raise Unreadable(message, call="rekognition.GetContentModeration", code="FAILED", reason="video-job")
+    # A status of next year's Rekognition is not an answer either.
+    return read_content_moderation(list(_pages(aws, job_id, first))) if status == "SUCCEEDED" else None
+
+
+def read_content_moderation(pages: Sequence[Mapping[str, Any]]) -> VideoAnswer:
+    """Findings from all pages of one GetContentModeration answer aggregated by SEGMENTS."""
+    version = pages[0].get("ModerationModelVersion", "unknown")
+    segments = [segment for page in pages for segment in page.get("ModerationLabels", ())]
+    parent_of = parents(segment["ModerationLabel"] for segment in segments)
+    found = [
+        Finding(
+            detector=DETECTOR,
+            detector_version=version,
+            label=label_path(segment["ModerationLabel"]["Name"], parent_of),
+            confidence=float(segment["ModerationLabel"]["Confidence"]),
+            time_ms=_time(segment),
+        )
+        for segment in segments
+    ]
+    found += [
+        Finding(detector=DETECTOR, detector_version=version, label=f"content-type/{name}", confidence=confidence)
+        for name, confidence in _content_types(segments)
+    ]
+    return VideoAnswer(
+        findings=tuple(found), duration_ms=int(pages[0].get("VideoMetadata", {}).get("DurationMillis", 0))
+    )
+
+
+def _time(segment: Mapping[str, Any]) -> tuple[int, int]:
+    start = int(segment.get("StartTimestampMillis", segment.get("Timestamp", 0)))
+    return start, max(start, int(segment.get("EndTimestampMillis", start)))
+
+
+def _content_types(segments: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, float]]:
+    """Content types that every labelled segment has, with the least confidence of any.
+
+    A content type can make a policy more lenient, so one cartoon scene must not speak for the rest.
+    """
+    rows = [{kind["Name"]: float(kind["Confidence"]) for kind in s.get("ContentTypes", ())} for s in segments]
+    for name in sorted(set.intersection(*(set(row) for row in rows)) if rows else ()):
+        yield name, min(row[name] for row in rows)
+
+
+def _pages(aws: Aws, job_id: str, first: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The first page and all that follow it."""
+    page, seen = first, set[str]()
+    yield page
+    while token := page.get("NextToken"):
+        if token in seen:
+            raise Transient("the pages go in a circle", call="rekognition.GetContentModeration")
+        seen.add(token)
+        page = _page(aws, job_id, NextToken=token)
+        yield page
+
+
+def _page(aws: Aws, job_id: str, **more: str) -> dict[str, Any]:
+    return call(
+        aws.detect,
+        aws.rekognition.get_content_moderation,
+        JobId=job_id,
+        MaxResults=PAGE_LABELS,
+        SortBy="TIMESTAMP",
+        AggregateBy="SEGMENTS",
+        **more,
+    )
