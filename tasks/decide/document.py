@@ -112,7 +112,8 @@ class Document:
         if written in allowed:
             return str(written)
         say = f"{of.name}: must be {' or '.join(allowed)}{_it_is(written)}"
-        self.blame(of.line, say + (nearest(written, allowed) if written else ""))
+        # Closer than usual: "reject" must not be advised to be "redact".
+        self.blame(of.line, say + (nearest(written, allowed, cutoff=0.75) if written else ""))
         return None
 
     def truth(self, of: Field) -> bool:
@@ -124,10 +125,10 @@ class Document:
         return False
 
 
-def nearest(name: str, names: Iterable[str]) -> str:
+def nearest(name: str, names: Iterable[str], *, cutoff: float = 0.6) -> str:
     """`; the nearest is "X"`, or nothing where no name is near."""
     spelling = {known.casefold(): known for known in names}
-    near = difflib.get_close_matches(name.casefold(), spelling, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(name.casefold(), spelling, n=1, cutoff=cutoff)
     return f'; the nearest is "{spelling[near[0]]}"' if near else ""
 
 

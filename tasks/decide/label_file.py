@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from yaml.nodes import MappingNode
+
 from tasks.decide.document import Document, Field
 from tasks.decide.rule import MOST, Ladder
 from tasks.decide.taxonomy import LEVEL_1, PATHS, UnknownLabel, full_path, lineage
@@ -44,7 +46,7 @@ def _by_path(document: Document, section: Field) -> dict[str, Field]:
 
 def _entry(document: Document, entry: Field) -> Entry:
     known = document.known(entry, (*_TIERS, "ignore", "redact"))
-    if not known:
+    if isinstance(entry.node, MappingNode) and not entry.node.value:
         document.blame(entry.line, f'{entry.name}: says nothing; give "hold", "reject" or "ignore: true"')
     if "redact" in known:
         document.blame(known["redact"].line, f"{entry.name}: a picture cannot be redacted; say hold or reject")

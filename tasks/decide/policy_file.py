@@ -66,19 +66,20 @@ def _read(document: Document, root: Field) -> dict[str, object]:
 
 
 def _surfaces(document: Document, section: Field) -> tuple[Surface, ...]:
-    found: dict[str, tuple[Field, Surface]] = {}
-    for entry in document.fields(section).values():
-        surface = _surface(document, entry)
+    entries = list(document.fields(section).values())
+    surfaces = [_surface(document, entry) for entry in entries]
+    found: dict[str, Surface] = {}
+    for entry, surface in zip(entries, surfaces, strict=True):
         if surface is None:
             continue
         if surface.prefix in found:
-            other = found[surface.prefix][1].name
+            other = found[surface.prefix].name
             document.blame(entry.line, f'{entry.name}: the prefix "{surface.prefix}" is already that of {other}')
-        else:
-            found[surface.prefix] = entry, surface
-    if "" not in found:
+        found.setdefault(surface.prefix, surface)
+    # Where a surface could not be read, it may have been this one.
+    if "" not in found and None not in surfaces:
         document.blame(section.line, 'surfaces: none has the prefix "", so some keys would belong nowhere')
-    return tuple(surface for _, surface in sorted(found.values(), key=lambda pair: -len(pair[1].prefix)))
+    return tuple(sorted(found.values(), key=lambda surface: -len(surface.prefix)))
 
 
 def _surface(document: Document, entry: Field) -> Surface | None:

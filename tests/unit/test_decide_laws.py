@@ -1,0 +1,174 @@
+"""Laws of the decision, for any findings under any policy."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import cycle
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from config.settings import CONFIG
+from tasks.decide.decision import Tier, decide
+from tasks.decide.kinds import CATEGORIES, PII_TYPES
+from tasks.decide.policy import GuardrailRules, Policy, Surface
+from tasks.decide.policy_file import parse_policy
+from tasks.decide.rule import Ladder
+from tasks.decide.taxonomy import PATHS, lineage
+from tasks.detect.finding import Finding
+
+SHIPPED: Policy = parse_policy((CONFIG / "policy.yaml").read_text(encoding="utf-8"))
+CONTEXT = ("classifier/allow", "content-type/Illustrated", "content-type/Animated")
+LABELS = (
+    *(f"moderation/{path}" for path in PATHS),
+    *(f"guardrail/{category}" for category in CATEGORIES),
+    *("guardrail/word/PROFANITY", "guardrail/word/custom", "guardrail/topic/any", "guardrail/NEW"),
+    *("classifier/hold", "classifier/reject", "unreadable/empty", "unreadable/image-format"),
+    *(f"pii/{kind}" for kind in PII_TYPES),
+    *("moderation/New", "moderation/Violence/New", "new/Kind"),
+)
+
+# Few numbers, and the thresholds among them, so that findings meet often.
+confidences = st.sampled_from([0.0, 30.0, 45.0, 55.0, 60.0, 79.0, 80.0, 85.0, 90.0, 95.0, 100.0]) | st.floats(0, 100)
+spans = st.none() | st.tuples(st.integers(-1, 30), st.integers(0, 30))
+places = st.sampled_from(["body", "caption"])
+
+
+def findings(labels: tuple[str, ...]) -> st.SearchStrategy[Finding]:
+    return st.builds(
+        Finding,
+        detector=st.sampled_from(["a", "b"]),
+        detector_version=st.just("1"),
+        label=st.sampled_from(labels),
+        confidence=confidences,
+        span=spans,
+        time_ms=st.sampled_from([None, (0, 1000)]),
+        part=places,
+    )
+
+
+seen = st.lists(findings(LABELS + CONTEXT), max_size=8)
+surfaces = st.sampled_from(SHIPPED.surfaces)
+ladders = st.builds(
+    lambda steps, gray: Ladder(gray=steps[0] if gray else None, hold=steps[1], reject=steps[2]),
+    st.tuples(confidences, confidences, confidences).map(sorted),
+    st.booleans(),
+)
+
+
+def policy_of(steps: list[Ladder]) -> Policy:
+    """Labels and categories take these ladders in turn: far cheaper to draw than one for each."""
+    categories = dict(zip(CATEGORIES, cycle(steps), strict=False)) | {"PROMPT_ATTACK": Ladder(hold=60, reject=None)}
+    return replace(
+        SHIPPED,
+        labels=dict(zip(PATHS, cycle(steps), strict=False)),
+        guardrail=replace(SHIPPED.guardrail, categories=categories),
+    )
+
+
+policies = st.lists(ladders, min_size=1, max_size=5).map(policy_of) | st.just(SHIPPED)
+
+
+def is_about_an_ancestor(one: Finding, others: list[Finding]) -> bool:
+    """Whether one finding says more exactly what another one says: that can be an exception to it."""
+    above = {f"moderation/{path}" for path in lineage(one.label.removeprefix("moderation/"))[1:]}
+    return any(other.label in above for other in others)
+
+
+@given(st.data(), seen, policies, surfaces)
+def test_the_order_of_findings_never_matters(
+    data: st.DataObject, found: list[Finding], policy: Policy, surface: Surface
+) -> None:
+    shuffled = data.draw(st.permutations(found))
+    assert decide(shuffled, policy, surface) == decide(found, policy, surface)
+    assert policy.is_gray(shuffled) == policy.is_gray(found)
+
+
+@given(seen, findings(LABELS), policies, surfaces)
+def test_one_more_finding_is_never_more_lenient(
+    found: list[Finding], more: Finding, policy: Policy, surface: Surface
+) -> None:
+    if not is_about_an_ancestor(more, found):
+        assert decide([*found, more], policy, surface).tier >= decide(found, policy, surface).tier
+
+
+@given(seen, st.sampled_from(PATHS), confidences, surfaces)
+def test_a_more_exact_label_never_weakens_more_than_what_it_is_judged_by_itself(
+    found: list[Finding], path: str, confidence: float, surface: Surface
+) -> None:
+    """What a child silences is only its own ancestors: all else still stands."""
+    child = Finding(detector="a", detector_version="1", label=f"moderation/{path}", confidence=confidence)
+    above = {f"moderation/{ancestor}" for ancestor in lineage(path)[1:]}
+    rest = [one for one in found if one.label not in above]
+    both = decide([*found, child], SHIPPED, surface).tier
+    assert both >= decide([child], SHIPPED, surface).tier
+    assert both >= decide(rest, SHIPPED, surface).tier
+
+
+@given(seen, findings(("content-type/Illustrated", "content-type/Animated")), policies, surfaces)
+def test_content_types_decide_nothing(found: list[Finding], more: Finding, policy: Policy, surface: Surface) -> None:
+    assert decide([*found, more], policy, surface).tier is decide(found, policy, surface).tier
+
+
+@given(seen, places, policies, surfaces)
+def test_the_classifiers_leave_never_makes_a_tier_stricter_nor_lifts_more_than_a_hold(
+    found: list[Finding], part: str, policy: Policy, surface: Surface
+) -> None:
+    leave = Finding(detector="c", detector_version="1", label="classifier/allow", confidence=0, part=part)
+    before, after = decide(found, policy, surface).tier, decide([*found, leave], policy, surface).tier
+    assert after is before or (before is Tier.HOLD and after < before)
+
+
+def raised(ladder: Ladder, by: float) -> Ladder:
+    up = [None if step is None else step + by for step in (ladder.gray, ladder.hold, ladder.reject)]
+    return Ladder(gray=up[0], hold=up[1], reject=up[2])
+
+
+@given(seen, policies, surfaces, st.sampled_from(PATHS), st.sampled_from(CATEGORIES), st.floats(0, 100))
+@example([], SHIPPED, SHIPPED.surfaces[0], PATHS[0], CATEGORIES[0], 0.0)
+def test_raising_a_threshold_never_makes_a_tier_stricter(
+    found: list[Finding], policy: Policy, surface: Surface, path: str, category: str, by: float
+) -> None:
+    rules: GuardrailRules = policy.guardrail
+    milder = replace(
+        policy,
+        labels={**policy.labels, path: raised(policy.labels[path], by)},
+        guardrail=replace(rules, categories={**rules.categories, category: raised(rules.categories[category], by)}),
+        pii=replace(policy.pii, min_confidence=policy.pii.min_confidence + by),
+    )
+    assert decide(found, milder, surface).tier <= decide(found, policy, surface).tier
+
+
+@given(seen, policies, surfaces)
+def test_every_decision_but_allow_names_a_rule_and_every_rule_has_its_tier(
+    found: list[Finding], policy: Policy, surface: Surface
+) -> None:
+    decision = decide(found, policy, surface)
+    assert bool(decision.rules) is (decision.tier is not Tier.ALLOW)
+    assert {rule.tier for rule in decision.rules} <= {decision.tier}
+    names = [rule.name for rule in decision.rules]
+    assert names == sorted(set(names))
+    assert {rule.label for rule in decision.rules} <= {finding.label for finding in found}
+
+
+@given(st.lists(findings(("pii/EMAIL", "pii/PHONE", "pii/SSN", "pii/NAME")), max_size=8), surfaces)
+def test_exactly_the_personal_data_found_is_masked_and_no_piece_twice(found: list[Finding], surface: Surface) -> None:
+    decision = decide(found, SHIPPED, surface)
+    masked = [point for span in decision.spans for point in range(span.begin, span.end)]
+    to_mask = {
+        point
+        for one in found
+        if one.span and one.label != "pii/NAME" and one.confidence >= SHIPPED.pii.min_confidence
+        for point in range(*one.span)
+    }
+    assert masked == (sorted(to_mask) if decision.tier is Tier.REDACT else [])
+
+
+@given(seen, policies, surfaces)
+def test_where_the_classifier_is_asked_its_reject_makes_a_difference(
+    found: list[Finding], policy: Policy, surface: Surface
+) -> None:
+    if policy.is_gray(found):
+        verdict = Finding(detector="c", detector_version="1", label="classifier/reject", confidence=100)
+        assert decide(found, policy, surface).tier is Tier.HOLD or any(f.label == "classifier/allow" for f in found)
+        assert decide([*found, verdict], policy, surface).tier is Tier.REJECT
