@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
+
+from tasks.aws.faults import Denied, Fault, Transient
+
+#: Seconds; the ceiling of the first wait, which doubles with each attempt up to the cap.
+FIRST_RETRY, RETRY_CAP = 2.0, 300.0
+#: Seconds before asking again for what was denied: somebody has to grant it first.
+DENIED_RETRY = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +43,21 @@ class Parked:
 
 
 Outcome = Done | Retry | Skipped | Parked
+
+
+def outcome_of(fault: Fault, *, attempt: int) -> Outcome:
+    """What a fault means for the message: later if that may help, else parked. Never allowed, never dropped."""
+    if isinstance(fault, Denied):
+        return Retry(DENIED_RETRY, str(fault))
+    if isinstance(fault, Transient):
+        return Retry(backoff(attempt), str(fault))
+    return Parked(str(fault))
+
+
+def backoff(attempt: int) -> float:
+    """Seconds to wait after this many attempts: full jitter under a doubling, capped ceiling, at least one.
+
+    https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+    """
+    ceiling = min(RETRY_CAP, FIRST_RETRY * 2.0 ** min(attempt, 16))
+    return max(1.0, random.uniform(0, ceiling))

@@ -1,0 +1,74 @@
+"""Carry out a plan: each action in order, each with a receipt, resumed where the last run stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from tasks.act.missing import Missing
+from tasks.act.notify import notify
+from tasks.act.plan import STATUS_OF, Action
+from tasks.act.purge import purge
+from tasks.act.quarantine import quarantine
+from tasks.act.redact import redact
+from tasks.act.remove import remove
+from tasks.act.tag import hide, show
+from tasks.act.verify import verify
+from tasks.aws.faults import Fault
+from tasks.decide.decision import Tier
+from tasks.desk import Desk
+from tasks.record.standing import Standing, Status
+from tasks.review.cases import open_case
+
+Performer = Callable[[Desk, Standing], dict[str, Any]]
+
+PERFORMERS: dict[Action, Performer] = {
+    Action.SHOW: show,
+    Action.HIDE: hide,
+    Action.PURGE: purge,
+    Action.QUARANTINE: quarantine,
+    Action.REDACT: redact,
+    Action.REMOVE: remove,
+    Action.VERIFY: verify,
+    Action.OPEN_CASE: open_case,
+    Action.NOTIFY: notify,
+}
+
+
+#: What is still worth doing once the item itself is not there any more: caches may hold it.
+OF_CACHES = (Action.PURGE, Action.VERIFY)
+
+
+def perform(desk: Desk, standing: Standing) -> tuple[Standing, Status]:
+    """Do what is left of the standing's plan; returns it with all its receipts, and where the item now stands.
+
+    Raises the fault of the action that failed: those before it have their receipts, and the lease is given
+    back, so that the next delivery goes on from there.
+    """
+    try:
+        return _perform(desk, standing)
+    except Fault:
+        desk.state.let_go(standing.item)
+        raise
+
+
+def _perform(desk: Desk, standing: Standing) -> tuple[Standing, Status]:
+    status = STATUS_OF[Tier(standing.tier or 0)]
+    try:
+        for action in standing.to_do:
+            standing = do(desk, standing, action)
+    except Missing as why:
+        status = why.status
+        for action in OF_CACHES:
+            standing = do(desk, standing, action) if action in standing.to_do else standing
+    if standing.receipts.get(Action.REMOVE, {}).get("newer"):
+        status = Status.SUPERSEDED
+    return standing, status
+
+
+def do(desk: Desk, standing: Standing, action: str) -> Standing:
+    """Do one action and record its receipt."""
+    receipt = PERFORMERS[Action(action)](desk, standing) | {"at": desk.now().isoformat()}
+    desk.state.add_receipt(standing.item, action, receipt)
+    return replace(standing, receipts={**standing.receipts, action: receipt})

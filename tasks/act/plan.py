@@ -1,0 +1,66 @@
+"""A tier on a surface becomes a list of actions (pure)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from tasks.decide.decision import Tier
+from tasks.decide.policy import Surface
+from tasks.record.standing import Standing, Status
+
+
+class Action(StrEnum):
+    """One thing to do to an item. Each can run twice and do its work once."""
+
+    SHOW = "show"
+    HIDE = "hide"
+    PURGE = "purge"
+    QUARANTINE = "quarantine"
+    REDACT = "redact"
+    REMOVE = "remove"
+    VERIFY = "verify"
+    OPEN_CASE = "open_case"
+    NOTIFY = "notify"
+
+
+#: What a tier comes to, once every action is done.
+STATUS_OF = {
+    Tier.ALLOW: Status.ALLOWED,
+    Tier.REDACT: Status.REDACTED,
+    Tier.HOLD: Status.HELD,
+    Tier.REJECT: Status.REJECTED,
+}
+
+_REDACT = (Action.QUARANTINE, Action.REDACT, Action.PURGE, Action.NOTIFY)
+_WITHHOLD = (Action.HIDE, Action.PURGE, Action.VERIFY, Action.OPEN_CASE)
+#: Hiding is instant and can be undone, so it comes first; removing cannot, so evidence comes before it.
+_REJECT = (Action.HIDE, Action.PURGE, Action.QUARANTINE, Action.REMOVE, Action.VERIFY, Action.NOTIFY)
+
+
+def plan(tier: Tier, surface: Surface, *, has_cdn: bool, has_public_url: bool) -> tuple[Action, ...]:
+    """The actions that a tier asks for on a surface, in order.
+
+    `has_cdn` and `has_public_url` say what there is to purge and to verify with.
+    """
+    lacking = {Action.PURGE: not has_cdn, Action.VERIFY: not has_public_url}
+    return tuple(action for action in _wanted(tier, surface) if not lacking.get(action))
+
+
+def _wanted(tier: Tier, surface: Surface) -> tuple[Action, ...]:
+    if tier is Tier.REJECT:
+        return _REJECT
+    if tier is Tier.HOLD:
+        return _WITHHOLD if surface.hold == "withhold" else (Action.OPEN_CASE,)
+    if tier is Tier.REDACT:
+        return _REDACT
+    return (Action.SHOW,) if surface.visibility == "before" else ()
+
+
+def time_to_takedown_ms(standing: Standing) -> int | None:
+    """From S3's event time until the public could no longer see the content; None where it still can."""
+    steps = (Action.HIDE, Action.REMOVE, Action.REDACT, Action.VERIFY)
+    moments = [datetime.fromisoformat(standing.receipts[step]["at"]) for step in steps if step in standing.receipts]
+    if not moments:
+        return None
+    return round((max(moments) - standing.item.event_time).total_seconds() * 1000)

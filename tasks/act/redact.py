@@ -1,0 +1,73 @@
+"""Write the masked text where the original was; the original stays in quarantine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import urlencode
+
+from tasks.act.missing import item_expected
+from tasks.act.quarantine import quarantine_key
+from tasks.act.remove import erase
+from tasks.act.tag import TAG
+from tasks.aws.calls import call
+from tasks.aws.faults import Moved
+from tasks.desk import Desk
+from tasks.intake.upload import REDACTS, decode, get_whole
+from tasks.record.standing import Standing
+
+
+def mask(text: str, spans: Iterable[tuple[int, int, str]]) -> str:
+    """Replace spans ([begin, end) in code points, and a kind) by `[KIND]`. They must not overlap."""
+    for begin, end, kind in sorted(spans, reverse=True):
+        text = f"{text[:begin]}[{kind}]{text[end:]}"
+    return text
+
+
+def redact(desk: Desk, standing: Standing) -> dict[str, Any]:
+    """Replace the item by its masked text, on condition that it is still what is there. Raises Missing."""
+    item, s3 = standing.item, desk.aws.s3
+    copy = {"Bucket": desk.settings.quarantine_bucket, "Key": quarantine_key(item)}
+    original = get_whole(desk.aws, **copy)
+    tags = {tag["Key"]: tag["Value"] for tag in call(desk.aws.store, s3.get_object_tagging, **copy)["TagSet"]}
+    masked = mask(decode(original["Bytes"]), standing.spans).encode()
+    with item_expected():
+        written = _write(desk, standing, original, masked=masked, tags=tags | {TAG: "allowed"})
+    if item.version_id:
+        # What is behind the masked text is the text itself.
+        erase(desk.aws, item)
+    version = written.get("VersionId") if item.version_id else f"etag:{_etag(written)}"
+    return {"spans": len(standing.spans), "version": version}
+
+
+def _write(
+    desk: Desk, standing: Standing, original: dict[str, Any], *, masked: bytes, tags: dict[str, str]
+) -> dict[str, Any]:
+    item = standing.item
+    try:
+        return call(
+            desk.aws.store,
+            desk.aws.s3.put_object,
+            Bucket=item.bucket,
+            Key=item.key,
+            Body=masked,
+            IfMatch=item.etag,
+            Metadata=original.get("Metadata", {}) | {REDACTS: item.version},
+            ContentType=original.get("ContentType", "text/plain; charset=utf-8"),
+            Tagging=urlencode(tags),
+        )
+    except Moved:
+        return _written_before(desk, standing, masked)
+
+
+def _written_before(desk: Desk, standing: Standing, masked: bytes) -> dict[str, Any]:
+    """What an earlier run of this action wrote, if that is what is there; else Moved goes on."""
+    item = standing.item
+    current = get_whole(desk.aws, Bucket=item.bucket, Key=item.key)
+    if current["Bytes"] != masked:
+        raise Moved("a newer upload took its place")
+    return current
+
+
+def _etag(answer: dict[str, Any]) -> str:
+    return str(answer["ETag"]).strip('"')

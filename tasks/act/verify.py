@@ -1,0 +1,35 @@
+"""Look with the public's eyes: a takedown is done when the public URL no longer serves the item."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+import urllib3
+
+from tasks.aws.faults import Transient
+from tasks.desk import Desk
+from tasks.record.standing import Standing
+
+#: Seconds; the public's way must not hold up a worker.
+TIMEOUT = urllib3.Timeout(connect=3, read=5)
+_http = urllib3.PoolManager(timeout=TIMEOUT, retries=False, maxsize=32)
+
+
+class StillPublic(Transient):
+    """The public URL still serves what was taken down (a CDN takes a while to forget)."""
+
+
+def verify(desk: Desk, standing: Standing) -> dict[str, Any]:
+    """Ask for the item as the public would. Raises StillPublic; Transient when nobody answers."""
+    url = str(desk.settings.public_url).rstrip("/") + "/" + quote(standing.item.key)
+    try:
+        answer = _http.request("HEAD", url, redirect=False)
+    except urllib3.exceptions.HTTPError as error:
+        raise Transient(type(error).__name__, call="public.Head") from None
+    if answer.status >= 500:
+        raise Transient(f"HTTP {answer.status}", call="public.Head")
+    # Another ETag is another upload: not what was judged.
+    if answer.status < 400 and answer.headers.get("ETag", "").strip('"') == standing.item.etag:
+        raise StillPublic(call="public.Head")
+    return {"http": answer.status}

@@ -1,0 +1,33 @@
+"""The desk: all that a run works with. Made once by `worker.wiring`, shared by every thread."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from config.settings import Settings
+from tasks.aws.session import Aws
+from tasks.decide.policy import Policy
+from tasks.record.audit import AuditLog
+from tasks.record.state import State
+
+
+class Clock(Protocol):
+    """Tells the time, in UTC."""
+
+    def __call__(self) -> datetime: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """Clients, settings, the policy in force, the stores, and the clock."""
+
+    aws: Aws
+    settings: Settings
+    policy: Policy
+    #: The classifier's system prompt.
+    prompt: str
+    state: State
+    audit: AuditLog
+    now: Clock

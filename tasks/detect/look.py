@@ -1,0 +1,88 @@
+"""Look at an item with every detector that its kind and its surface ask for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tasks.aws.faults import Full, Gone, Permanent, Unreadable
+from tasks.decide.policy import Surface
+from tasks.desk import Desk
+from tasks.detect.finding import Finding
+from tasks.detect.image import look_at_image
+from tasks.detect.kind import Kind
+from tasks.detect.text import TextChain, look_at_text
+from tasks.detect.video import start_video
+from tasks.intake.upload import read_text
+from tasks.item import Item
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A video's job at Rekognition, whose findings come later. `id` is empty while every slot is taken."""
+
+    id: str
+
+
+def look(desk: Desk, item: Item, *, kind: Kind, surface: Surface) -> tuple[Finding, ...] | Job:
+    """What there is to see in an item, or the job that is looking; what cannot be looked at is a finding too.
+
+    Raises Gone or Moved when the item is not there any more, and only then.
+    """
+    try:
+        if kind is Kind.VIDEO:
+            return start_job(desk, item)
+        if kind is Kind.TEXT:
+            return look_at_words(desk, item, text=_text_of(desk, item), part="body", surface=surface)
+        if kind is Kind.IMAGE:
+            return look_at_image(desk.aws, item, floor=desk.settings.floor_confidence)
+    except Unreadable as why:
+        return (unreadable(why.reason),)
+    return (unreadable(kind.value),)
+
+
+def start_job(desk: Desk, item: Item) -> Job:
+    """Have Rekognition look at a video. No free slot is no failure: somebody starts it later.
+
+    Raises Gone, Unreadable.
+    """
+    try:
+        return Job(start_video(desk.aws, item, floor=desk.settings.floor_confidence))
+    except Full:
+        return Job("")
+
+
+def look_at_words(desk: Desk, item: Item, *, text: str, part: str, surface: Surface) -> tuple[Finding, ...]:
+    """What there is to see in a text, or in the caption that came with an upload."""
+    try:
+        return look_at_text(desk.aws, text, chain=text_chain(desk, item, surface, part=part))
+    except Unreadable as why:
+        return (unreadable(why.reason, part=part),)
+    except Gone as fault:
+        # A guardrail or a model that does not exist; it must not pass for a missing item.
+        raise Permanent(fault.detail, call=fault.call, code=fault.code) from fault
+
+
+def _text_of(desk: Desk, item: Item) -> str:
+    if item.size > desk.settings.max_text_bytes:
+        raise Unreadable(f"{item.size} bytes", reason="text-size")
+    return read_text(desk.aws, item)
+
+
+def text_chain(desk: Desk, item: Item, surface: Surface, *, part: str) -> TextChain:
+    """How this surface wants a text looked at."""
+    return TextChain(
+        guardrail_id=desk.settings.guardrail_id,
+        guardrail_version=desk.settings.guardrail_version,
+        classifier_model=desk.settings.classifier_model,
+        prompt=desk.prompt,
+        is_gray=desk.policy.is_gray,
+        pii=surface.pii,
+        part=part,
+        item_id=item.id,
+        policy_version=desk.policy.version,
+    )
+
+
+def unreadable(reason: str, *, part: str = "body") -> Finding:
+    """The finding of what nobody could look at; the policy holds it."""
+    return Finding(detector="intake", detector_version="1", label=f"unreadable/{reason}", confidence=100.0, part=part)

@@ -1,0 +1,195 @@
+"""The body of an SQS message becomes what it asks for. Pure: no clock, network, environment or log.
+
+Read are S3 event notifications (plain, wrapped by SNS, or from EventBridge; several records in one
+body; any 2.x schema), S3's test event, and modfleet's own video checks. Everything else is NotAMessage.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Annotated, Any, TypeVar
+from urllib.parse import unquote_plus
+
+from pydantic import AliasPath, BaseModel, BeforeValidator, Field, ValidationError
+
+from tasks.item import Item
+
+#: S3 sequencers grow in length; the shorter is right-padded with zeros before comparing.
+#: https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
+SEQUENCER_DIGITS = 32
+
+
+class NotAMessage(ValueError):
+    """The body is nothing that modfleet reads; the text says why, for the engineer who finds it parked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Uploads:
+    """Objects that were created: one or more, all to be done before the message is deleted."""
+
+    items: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoCheck:
+    """Time to look whether a video's job has finished. `job_id` is empty while no slot was free to start it."""
+
+    item: Item
+    job_id: str
+    #: Counts the checks of this job, from 1.
+    check: int
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """A well-formed message that asks for nothing, and why (S3's test event, a deletion)."""
+
+    why: str
+
+
+Message = Uploads | VideoCheck | Nothing
+
+
+def read_message(body: str) -> Message:
+    """Say what a message body asks for. Raises NotAMessage."""
+    try:
+        document = json.loads(body)
+    except ValueError as error:
+        raise NotAMessage(f"the body is not JSON: {error}") from None
+    return _read(_object(document), unwrapped=False)
+
+
+def _read(document: dict[str, Any], *, unwrapped: bool) -> Message:
+    if document.get("Event") == "s3:TestEvent":
+        return Nothing("s3:TestEvent, which S3 sends when a notification is configured")
+    if "Records" in document:
+        return _read_records(document["Records"])
+    if document.get("source") == "aws.s3":
+        return _read_eventbridge(document)
+    if document.get("Type") == "Notification" and not unwrapped:
+        return _read(_unwrap_sns(document), unwrapped=True)
+    if "modfleet" in document:
+        return _read_own(document)
+    names = ", ".join(sorted(str(name) for name in document)[:8]) or "none"
+    raise NotAMessage(f"neither an S3 event nor a modfleet message (its top-level names: {names})")
+
+
+def write_video_check(check: VideoCheck) -> str:
+    """The body that `read_message` reads back as this check."""
+    item = asdict(check.item) | {"event_time": check.item.event_time.isoformat()}
+    return json.dumps({"modfleet": "video-check", "item": item, "job_id": check.job_id, "check": check.check})
+
+
+def _object(document: object) -> dict[str, Any]:
+    if not isinstance(document, dict):
+        raise NotAMessage(f"the body is a JSON {type(document).__name__}, not an object")
+    return document
+
+
+def _unwrap_sns(envelope: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return _object(json.loads(envelope["Message"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise NotAMessage(f"an SNS notification whose Message is no JSON object: {error}") from None
+
+
+Sequencer = Annotated[str, BeforeValidator(lambda text: str(text).upper().ljust(SEQUENCER_DIGITS, "0") if text else "")]
+ETag = Annotated[str, BeforeValidator(lambda text: str(text).strip('"'))]
+
+
+Event = TypeVar("Event", bound=BaseModel)
+
+
+class _Created(BaseModel):
+    """What both event shapes say about a created object."""
+
+    bucket: str = Field(min_length=3)
+    key: str = Field(min_length=1)
+    size: int = Field(0, ge=0)
+    etag: ETag = Field(min_length=1)
+    version_id: str | None = None
+    sequencer: Sequencer = ""
+    event_time: datetime
+
+
+class _Record(_Created):
+    """One record of an S3 event notification."""
+
+    event_version: str = Field(validation_alias="eventVersion", pattern=r"^2\.\d+$")
+    event_time: datetime = Field(validation_alias="eventTime")
+    bucket: str = Field(validation_alias=AliasPath("s3", "bucket", "name"), min_length=3)
+    key: str = Field(validation_alias=AliasPath("s3", "object", "key"), min_length=1)
+    size: int = Field(0, validation_alias=AliasPath("s3", "object", "size"), ge=0)
+    etag: ETag = Field(validation_alias=AliasPath("s3", "object", "eTag"), min_length=1)
+    version_id: str | None = Field(None, validation_alias=AliasPath("s3", "object", "versionId"))
+    sequencer: Sequencer = Field("", validation_alias=AliasPath("s3", "object", "sequencer"))
+
+
+class _EventBridge(_Created):
+    """An `Object Created` event of EventBridge; its key is not URL-encoded."""
+
+    event_time: datetime = Field(validation_alias="time")
+    bucket: str = Field(validation_alias=AliasPath("detail", "bucket", "name"), min_length=3)
+    key: str = Field(validation_alias=AliasPath("detail", "object", "key"), min_length=1)
+    size: int = Field(0, validation_alias=AliasPath("detail", "object", "size"), ge=0)
+    etag: ETag = Field(validation_alias=AliasPath("detail", "object", "etag"), min_length=1)
+    version_id: str | None = Field(None, validation_alias=AliasPath("detail", "object", "version-id"))
+    sequencer: Sequencer = Field("", validation_alias=AliasPath("detail", "object", "sequencer"))
+
+
+class _OwnCheck(BaseModel):
+    """modfleet's own message about a running video job."""
+
+    item: _Created
+    job_id: str
+    check: int = Field(ge=1)
+
+
+def _read_records(records: object) -> Message:
+    if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
+        raise NotAMessage("Records is not a list of objects")
+    created = [record for record in records if str(record.get("eventName", "")).startswith("ObjectCreated:")]
+    if not created:
+        names = sorted({str(record.get("eventName")) for record in records})
+        return _nothing_created(names)
+    return Uploads(tuple(_record_item(number, record) for number, record in enumerate(created)))
+
+
+def _record_item(number: int, record: dict[str, Any]) -> Item:
+    event = _validate(_Record, record, where=f"Records[{number}]")
+    return _item(event, key=unquote_plus(event.key))
+
+
+def _item(event: _Created, *, key: str) -> Item:
+    fields = ("bucket", "size", "etag", "version_id", "sequencer", "event_time")
+    return Item(key=key, **{name: getattr(event, name) for name in fields})
+
+
+def _nothing_created(names: list[str]) -> Message:
+    if not names or any(not name.startswith(("Object", "s3:", "Reduced", "Lifecycle")) for name in names):
+        raise NotAMessage(f"no record of an S3 event (eventName: {', '.join(names) or 'no records'})")
+    return Nothing(f"no upload: {', '.join(names)}")
+
+
+def _read_eventbridge(document: dict[str, Any]) -> Message:
+    if document.get("detail-type") != "Object Created":
+        return Nothing(f"no upload: {document.get('detail-type')}")
+    event = _validate(_EventBridge, document, where="the EventBridge event")
+    return Uploads((_item(event, key=event.key),))
+
+
+def _read_own(document: dict[str, Any]) -> Message:
+    if document["modfleet"] != "video-check":
+        raise NotAMessage(f"an unknown modfleet message: {document['modfleet']!r}")
+    own = _validate(_OwnCheck, document, where="the video-check")
+    return VideoCheck(item=_item(own.item, key=own.item.key), job_id=own.job_id, check=own.check)
+
+
+def _validate(model: type[Event], document: dict[str, Any], *, where: str) -> Event:
+    try:
+        return model.model_validate(document)
+    except ValidationError as error:
+        mistakes = "; ".join(f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors())
+        raise NotAMessage(f"{where} is not as S3 writes it: {mistakes}") from None

@@ -1,0 +1,97 @@
+"""What S3 says of an object before anybody looks at it: one ranged GET, never a body."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tasks.aws.calls import call
+from tasks.aws.faults import Unreadable
+from tasks.aws.session import Aws
+from tasks.item import Item
+
+#: Bytes read from the front of an object: enough for every magic number and a first look at a text.
+HEAD_BYTES = 512
+
+#: Object metadata that names the version a redacted copy replaced. A claim, believed only when the
+#: state of that version says the same: an uploader can write any metadata.
+REDACTS = "modfleet-redacts"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """The current object under an item's key."""
+
+    #: VersionId and ETag of what is current, which may be a newer upload than the item.
+    version_id: str | None
+    etag: str
+    head: bytes
+    content_type: str
+    #: User metadata, names without the `x-amz-meta-` prefix.
+    metadata: Mapping[str, str]
+    #: The object carries tags: only modfleet may have set `moderation`.
+    tagged: bool
+
+    @property
+    def uploader(self) -> str:
+        return self.metadata.get("uploader", "")
+
+    @property
+    def caption(self) -> str:
+        return self.metadata.get("caption", "")
+
+    def is_of(self, item: Item) -> bool:
+        """Whether the item is what is current under its key."""
+        return self.version_id == item.version_id if item.version_id else self.etag == item.etag
+
+
+def open_upload(aws: Aws, item: Item) -> Upload:
+    """Ask S3 for what is current under the item's key, with its first bytes and its metadata.
+
+    Raises Gone where nothing is there (any more).
+    """
+    where = {"Bucket": item.bucket, "Key": item.key}
+    if item.size:
+        answer = call(aws.store, _got(aws), **where, Range=f"bytes=0-{HEAD_BYTES - 1}")
+    else:
+        # S3 answers a range on an empty object with 416; a HEAD says all there is.
+        answer = call(aws.store, aws.s3.head_object, **where)
+    return Upload(
+        version_id=answer.get("VersionId"),
+        etag=answer["ETag"].strip('"'),
+        head=answer.get("Bytes", b""),
+        content_type=answer.get("ContentType", "application/octet-stream"),
+        metadata=answer.get("Metadata", {}),
+        tagged=bool(answer.get("TagCount")),
+    )
+
+
+def read_text(aws: Aws, item: Item) -> str:
+    """The whole text of exactly this item; the caller has checked its size.
+
+    Raises Gone, Moved, or Unreadable where the bytes are no UTF-8.
+    """
+    which = {"VersionId": item.version_id} if item.version_id else {"IfMatch": item.etag}
+    return decode(get_whole(aws, Bucket=item.bucket, Key=item.key, **which)["Bytes"])
+
+
+def get_whole(aws: Aws, **which: str) -> dict[str, Any]:
+    """GetObject's answer with the whole body under `Bytes`, read under the same retry policy as the call."""
+    return call(aws.store, _got(aws), **which)
+
+
+def _got(aws: Aws) -> Callable[..., dict[str, Any]]:
+    def get_object(**which: Any) -> dict[str, Any]:
+        answer = aws.s3.get_object(**which)
+        return {**answer, "Bytes": answer["Body"].read()}
+
+    return get_object
+
+
+def decode(body: bytes) -> str:
+    """UTF-8, with or without a byte order mark. Raises Unreadable."""
+    try:
+        return body.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise Unreadable("the text is not UTF-8", reason="text-encoding") from None

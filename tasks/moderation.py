@@ -1,0 +1,69 @@
+"""The task that Celery runs: a message body in, an outcome out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from celery import shared_task
+
+from tasks import pipeline
+from tasks.aws.faults import Fault
+from tasks.desk import Desk
+from tasks.intake.message import Message, NotAMessage, Nothing, Uploads, VideoCheck, read_message
+from tasks.outcome import Done, Outcome, Parked, Retry, Skipped, outcome_of
+
+#: The task's wire name, which the transport puts on every message.
+MODERATE = "moderation.moderate"
+
+
+@shared_task(name=MODERATE, bind=True)  # type: ignore[untyped-decorator]  # Celery ships no types
+def moderate(self: Any, body: str) -> Outcome:
+    """Do what a message asks for. Whoever calls carries the outcome out on the message."""
+    return handle(self.app.desk, body, attempt=self.request.attempt)
+
+
+def handle(desk: Desk, body: str, *, attempt: int) -> Outcome:
+    """Read a body and do all it asks for; several uploads in one body are all done before it is settled."""
+    try:
+        message = read_message(body)
+    except NotAMessage as why:
+        return Parked(str(why))
+    return worst([_guarded(work, attempt=attempt) for work in _work_of(desk, message, attempt=attempt)])
+
+
+def _work_of(desk: Desk, message: Message, *, attempt: int) -> list[Callable[[], Outcome]]:
+    if isinstance(message, Nothing):
+        why = message.why
+        return [lambda: Skipped(why)]
+    if isinstance(message, VideoCheck):
+        check = message
+        return [lambda: pipeline.check_video(desk, check)]
+    return [_moderation_of(desk, message, number, attempt) for number in range(len(message.items))]
+
+
+def _moderation_of(desk: Desk, uploads: Uploads, number: int, attempt: int) -> Callable[[], Outcome]:
+    return lambda: pipeline.moderate(desk, uploads.items[number], attempt=attempt)
+
+
+def _guarded(work: Callable[[], Outcome], *, attempt: int) -> Outcome:
+    try:
+        return work()
+    except Fault as fault:
+        return outcome_of(fault, attempt=attempt)
+
+
+def worst(outcomes: list[Outcome]) -> Outcome:
+    """One outcome for several items of one message.
+
+    A retry comes first (what is done already is skipped next time), then parking, then done.
+    """
+    for kind in (Retry, Parked, Done):
+        found = [outcome for outcome in outcomes if isinstance(outcome, kind)]
+        if found and kind is Retry:
+            return max(found, key=lambda outcome: outcome.after if isinstance(outcome, Retry) else 0.0)
+        if found and kind is Parked:
+            return Parked("; ".join(outcome.why for outcome in found if isinstance(outcome, Parked)))
+        if found:
+            return found[0]
+    return outcomes[0]

@@ -1,0 +1,203 @@
+"""One item's whole life: detect, decide, act, record.
+
+A message becomes items in `tasks.intake`; each item comes through here in one run, as function calls, not
+queue hops. Only a video waits: its job runs at Rekognition, and a delayed message looks in on it.
+
+Every step can run twice and do its work once: the decision is written on a condition, each action leaves a
+receipt, and a second delivery goes on from the first action without one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import structlog
+
+from config.lanes import LANES
+from tasks.act.perform import perform
+from tasks.act.plan import STATUS_OF, plan, time_to_takedown_ms
+from tasks.act.tag import distrust
+from tasks.aws.faults import Gone, Moved
+from tasks.decide.decision import decide
+from tasks.desk import Desk
+from tasks.detect.finding import Finding
+from tasks.detect.kind import kind_of
+from tasks.detect.look import Job, look, look_at_words
+from tasks.intake.message import VideoCheck
+from tasks.intake.upload import Upload, open_upload
+from tasks.item import Item
+from tasks.outcome import Done, Outcome, Parked, Retry, Skipped
+from tasks.own_write import own_write
+from tasks.record.entries import entries_of
+from tasks.record.standing import Standing, Status
+from tasks.record.state import Older, Taken
+from tasks.video import look_in, look_in_later
+
+log = structlog.get_logger("modfleet.item")
+
+#: Seconds that one run may act on a decision before another may take over: as long as its message is hidden.
+LEASE_SECONDS = LANES["uploads"].visibility
+
+
+def moderate(desk: Desk, item: Item, *, attempt: int) -> Outcome:
+    """Judge an upload and act on the judgement. Raises Fault when AWS would not let it."""
+    if item.bucket != desk.settings.uploads_bucket:
+        return Parked(f"an event for the bucket {item.bucket!r}, which is not MODFLEET_UPLOADS_BUCKET")
+    if attempt > 1 and (known := desk.state.find(item)):
+        return resume(desk, known)
+    try:
+        upload = open_upload(desk.aws, item)
+    except Gone:
+        return set_aside(desk, item, Status.GONE)
+    if not upload.is_of(item):
+        return set_aside(desk, item, Status.SUPERSEDED)
+    return own_write(desk, item, upload, attempt=attempt) or judge(desk, item, upload)
+
+
+def judge(desk: Desk, item: Item, upload: Upload) -> Outcome:
+    """Detect, then conclude; a video's job is started and concluded later."""
+    surface = desk.policy.surface_for(item.key)
+    standing = first_standing(desk, item, upload)
+    if upload.tagged and surface.visibility == "before":
+        distrust(desk, item)
+    caption = look_at_words(desk, item, text=upload.caption, part="caption", surface=surface)
+    try:
+        seen = look(desk, item, kind=standing.kind, surface=surface)
+    except (Gone, Moved):
+        return set_aside(desk, item, Status.GONE)
+    if isinstance(seen, Job):
+        return begin_video(desk, replace(standing, findings=caption), seen)
+    return conclude(desk, standing, (*caption, *seen))
+
+
+def conclude(desk: Desk, standing: Standing, findings: tuple[Finding, ...]) -> Outcome:
+    """Decide, record the decision once, and act on it."""
+    decided = with_decision(desk, standing, findings)
+    try:
+        recorded = desk.state.decide(decided)
+    except Older:
+        return set_aside(desk, standing.item, Status.SUPERSEDED)
+    return act(desk, recorded) if recorded is decided else resume(desk, recorded)
+
+
+def act(desk: Desk, standing: Standing) -> Outcome:
+    """Do what is left to do, write it all to the audit log, and record where the item stands."""
+    standing, status = perform(desk, standing)
+    takedown_ms = time_to_takedown_ms(standing)
+    standing = replace(standing, status=status, time_to_takedown_ms=takedown_ms)
+    desk.audit.append(entries_of(standing))
+    if standing.plan:
+        desk.state.finish(standing.item, status=status, time_to_takedown_ms=takedown_ms, at=desk.now())
+    return tell(standing)
+
+
+def resume(desk: Desk, known: Standing) -> Outcome:
+    """Go on where an earlier delivery stopped."""
+    if known.status is Status.PENDING and not known.decided:
+        return wait_for_video(desk, VideoCheck(item=known.item, job_id=known.job_id, check=1))
+    if known.status is not Status.PENDING:
+        # Only the audit log may be unfinished; the same entry ids, written again, do no harm.
+        desk.audit.append(entries_of(known))
+        return Skipped(f"already {known.status}")
+    try:
+        return act(desk, desk.state.take(known.item, now=desk.now().timestamp(), seconds=LEASE_SECONDS))
+    except Taken as holder:
+        return Retry(max(1.0, holder.until - desk.now().timestamp()), "another run is acting on it")
+
+
+def begin_video(desk: Desk, standing: Standing, job: Job) -> Outcome:
+    """Record that a job is looking at a video, and look in on it later."""
+    try:
+        known = desk.state.begin(replace(standing, job_id=job.id, job_started_at=desk.now()))
+    except Older:
+        return set_aside(desk, standing.item, Status.SUPERSEDED)
+    if known.decided:
+        return resume(desk, known)
+    return wait_for_video(desk, VideoCheck(item=standing.item, job_id=job.id, check=1))
+
+
+def check_video(desk: Desk, check: VideoCheck) -> Outcome:
+    """Conclude a video if its job has finished, else look in later."""
+    standing = desk.state.find(check.item)
+    if standing is None:
+        return Skipped("no such video is being looked at")
+    if standing.status is not Status.PENDING or standing.decided:
+        return resume(desk, standing)
+    try:
+        job_id, findings = look_in(desk, standing, job_id=check.job_id)
+    except Gone:
+        return set_aside(desk, check.item, Status.GONE)
+    if findings is None:
+        return wait_for_video(desk, replace(check, job_id=job_id, check=check.check + 1))
+    return conclude(desk, standing, (*standing.findings, *findings))
+
+
+def wait_for_video(desk: Desk, check: VideoCheck) -> Outcome:
+    """Look in on the job later."""
+    look_in_later(desk, check)
+    return Done("the video's job is running")
+
+
+def set_aside(desk: Desk, item: Item, status: Status) -> Outcome:
+    """Record that there was nothing to judge: it is gone, or something newer took its place."""
+    known = desk.state.find(item)
+    if known and known.decided:
+        return resume(desk, known)
+    standing = Standing(item=item, status=status, history=({"at": desk.now().isoformat(), "event": status.value},))
+    desk.state.set_aside(standing)
+    desk.audit.append(entries_of(standing))
+    return tell(standing)
+
+
+def first_standing(desk: Desk, item: Item, upload: Upload) -> Standing:
+    """What is known of an upload before anybody looks at it."""
+    return Standing(
+        item=item,
+        status=Status.PENDING,
+        surface=desk.policy.surface_for(item.key).name,
+        kind=kind_of(upload.head, size=item.size),
+        uploader=upload.uploader,
+        history=({"at": desk.now().isoformat(), "event": "received"},),
+    )
+
+
+def with_decision(desk: Desk, standing: Standing, findings: tuple[Finding, ...]) -> Standing:
+    """The standing with its decision and the actions that this asks for."""
+    surface = desk.policy.surface_for(standing.item.key)
+    decision = decide(findings, desk.policy, surface)
+    actions = plan(
+        decision.tier,
+        surface,
+        has_cdn=desk.settings.distribution_id is not None,
+        has_public_url=desk.settings.public_url is not None,
+    )
+    now, rules = desk.now(), tuple(rule.name for rule in decision.rules)
+    entry = {"at": now.isoformat(), "event": "decided", "tier": int(decision.tier), "rules": list(rules)}
+    return replace(
+        standing,
+        status=Status.PENDING if actions else STATUS_OF[decision.tier],
+        tier=int(decision.tier),
+        rules=rules,
+        policy_version=decision.policy_version,
+        detectors={finding.detector: finding.detector_version for finding in findings},
+        findings=findings,
+        spans=tuple((span.begin, span.end, span.kind) for span in decision.spans),
+        plan=actions,
+        history=(*standing.history, entry),
+        decided_at=now,
+        lease_until=now.timestamp() + LEASE_SECONDS if actions else 0.0,
+    )
+
+
+def tell(standing: Standing) -> Outcome:
+    """One line per item, without its content."""
+    log.info(
+        "item",
+        id=standing.item.id[:16],
+        status=standing.status.value,
+        surface=standing.surface,
+        tier=standing.tier,
+        rules=list(standing.rules),
+        takedown_ms=standing.time_to_takedown_ms,
+    )
+    return Done(standing.status.value)

@@ -1,0 +1,191 @@
+"""The items table: one row per version of an item, one head row per key, every write conditional."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from tasks.aws.calls import call
+from tasks.aws.faults import Moved
+from tasks.aws.session import Aws
+from tasks.item import Item
+from tasks.record.standing import Standing, Status, from_row, to_row
+
+#: The sort key of the row that says which version of a key was decided last. No VersionId looks like it.
+HEAD = "head"
+
+
+class Older(Exception):
+    """A newer event of the same key has been decided already."""
+
+
+class Taken(Exception):
+    """Somebody else holds the item, until `until` (epoch seconds)."""
+
+    def __init__(self, until: float) -> None:
+        """`until` is when the holder's lease ends."""
+        super().__init__(f"held until {until:.0f}")
+        self.until = until
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The items table. Methods raise the faults of `tasks.aws.faults` and what they say below."""
+
+    aws: Aws
+    table: str
+
+    def find(self, item: Item) -> Standing | None:
+        """What is recorded of exactly this version (consistent read)."""
+        return self._get(item.location, item.version)
+
+    def find_version(self, location: str, version: str) -> Standing | None:
+        """What is recorded of a version, by its name."""
+        return self._get(location, version)
+
+    def latest(self, location: str) -> Standing | None:
+        """The version of this key that was decided last or, before any decision, is being looked at."""
+        head = self._row(location, HEAD)
+        return self._get(location, head["latest"]["S"]) if head else None
+
+    def begin(self, standing: Standing) -> Standing:
+        """Record an item that will be decided later (a video whose job runs).
+
+        Returns what is recorded: this standing, or the one that an earlier delivery wrote. Raises Older when
+        a newer event of this key has been decided.
+        """
+        return self._put_once(standing, unless="attribute_not_exists(event_time)")
+
+    def decide(self, standing: Standing) -> Standing:
+        """Record a decision, once.
+
+        Returns this standing, or the decision that an earlier delivery recorded first. Raises Older when a
+        newer event of this key has been decided.
+        """
+        return self._put_once(standing, unless="attribute_not_exists(decided_at)")
+
+    def set_aside(self, standing: Standing) -> None:
+        """Record an item that ends undecided (superseded, gone), unless it has been decided."""
+        try:
+            call(
+                self.aws.store,
+                self.aws.dynamodb.put_item,
+                TableName=self.table,
+                Item=to_row(standing),
+                ConditionExpression="attribute_not_exists(decided_at)",
+            )
+        except Moved:
+            return
+
+    def take(self, item: Item, *, now: float, seconds: float) -> Standing:
+        """Take the lease of a decided item whose actions are unfinished. Raises Taken while it is held."""
+        try:
+            self._update(
+                item,
+                "SET lease_until = :until",
+                values={":until": {"N": str(now + seconds)}, ":now": {"N": str(now)}},
+                condition="lease_until < :now",
+            )
+        except Moved:
+            holder = self.find(item)
+            raise Taken(holder.lease_until if holder else now + seconds) from None
+        taken = self.find(item)
+        assert taken is not None  # the conditional update just touched it
+        return taken
+
+    def let_go(self, item: Item) -> None:
+        """Give the lease back, so that the next delivery can go on at once."""
+        self._update(item, "SET lease_until = :none", values={":none": {"N": "0"}})
+
+    def add_receipt(self, item: Item, action: str, receipt: Mapping[str, Any]) -> None:
+        """Record that an action was done."""
+        self._update(
+            item,
+            "SET receipts.#action = :receipt",
+            names={"#action": action},
+            values={":receipt": {"S": json.dumps(receipt)}},
+        )
+
+    def finish(self, item: Item, *, status: Status, time_to_takedown_ms: int | None, at: datetime) -> None:
+        """Record where an item stands once all its actions are done, and free it."""
+        entry = {"at": at.isoformat(), "event": "finished", "status": status.value}
+        values: dict[str, Any] = {
+            ":status": {"S": status.value},
+            ":entry": {"L": [{"S": json.dumps(entry)}]},
+            ":none": {"N": "0"},
+        }
+        takedown = ""
+        if time_to_takedown_ms is not None:
+            takedown = ", time_to_takedown_ms = :takedown"
+            values[":takedown"] = {"N": str(time_to_takedown_ms)}
+        self._update(
+            item,
+            f"SET #status = :status, lease_until = :none, history = list_append(history, :entry){takedown}",
+            names={"#status": "status"},
+            values=values,
+        )
+
+    def _get(self, location: str, version: str) -> Standing | None:
+        row = self._row(location, version)
+        return from_row(row) if row else None
+
+    def _row(self, location: str, version: str) -> dict[str, Any] | None:
+        key = {"location": {"S": location}, "version": {"S": version}}
+        answer = call(self.aws.store, self.aws.dynamodb.get_item, TableName=self.table, Key=key, ConsistentRead=True)
+        return answer.get("Item")
+
+    def _put_once(self, standing: Standing, *, unless: str) -> Standing:
+        """Write an item's row and its key's head together, or neither."""
+        put = {"TableName": self.table, "Item": to_row(standing), "ConditionExpression": unless}
+        try:
+            call(
+                self.aws.store,
+                self.aws.dynamodb.transact_write_items,
+                TransactItems=[{"Put": put}, {"Update": self._head_update(standing)}],
+            )
+        except Moved:
+            earlier = self.find(standing.item)
+            if earlier and (earlier.decided or not standing.decided):
+                return earlier
+            raise Older from None
+        return standing
+
+    def _head_update(self, standing: Standing) -> dict[str, Any]:
+        """Point the key's head at this version, unless a newer event has been decided."""
+        item = standing.item
+        update: dict[str, Any] = {
+            "TableName": self.table,
+            "Key": {"location": {"S": item.location}, "version": {"S": HEAD}},
+            "UpdateExpression": "SET latest = :latest",
+            "ExpressionAttributeValues": {":latest": {"S": item.version}},
+        }
+        # An event without a sequencer (a rescan's) cannot be ordered; its version guards itself.
+        if item.sequencer:
+            update["ExpressionAttributeValues"][":sequencer"] = {"S": item.sequencer}
+            update["ConditionExpression"] = "attribute_not_exists(sequencer) OR sequencer <= :sequencer"
+            if standing.decided:
+                update["UpdateExpression"] += ", sequencer = :sequencer"
+        return update
+
+    def _update(
+        self,
+        item: Item,
+        expression: str,
+        *,
+        values: dict[str, Any],
+        names: dict[str, str] | None = None,
+        condition: str = "attribute_exists(decided_at)",
+    ) -> None:
+        call(
+            self.aws.store,
+            self.aws.dynamodb.update_item,
+            TableName=self.table,
+            Key={"location": {"S": item.location}, "version": {"S": item.version}},
+            UpdateExpression=expression,
+            ConditionExpression=condition,
+            ExpressionAttributeValues=values,
+            **({"ExpressionAttributeNames": names} if names else {}),
+        )

@@ -1,0 +1,38 @@
+"""Cases: what a person must look at."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tasks.aws.calls import call
+from tasks.aws.faults import Moved
+from tasks.desk import Desk
+from tasks.record.standing import Standing
+
+
+def open_case(desk: Desk, standing: Standing) -> dict[str, Any]:
+    """Open the item's case; a second call finds it open and changes nothing."""
+    item = standing.item
+    row = {
+        "case_id": item.id,
+        "location": item.location,
+        "version": item.version,
+        "status": "open",
+        "surface": standing.surface,
+        "uploader": standing.uploader,
+        "rules": json.dumps(list(standing.rules), ensure_ascii=False),
+        "policy_version": standing.policy_version,
+        "opened_at": desk.now().isoformat(),
+    }
+    try:
+        call(
+            desk.aws.store,
+            desk.aws.dynamodb.put_item,
+            TableName=desk.settings.cases_table,
+            Item={name: {"S": value} for name, value in row.items()},
+            ConditionExpression="attribute_not_exists(case_id)",
+        )
+    except Moved:
+        return {"case_id": item.id, "already": True}
+    return {"case_id": item.id}

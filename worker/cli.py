@@ -1,0 +1,154 @@
+"""The command line: `modfleet worker`, `modfleet item`, `modfleet doctor`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from typing import Annotated, NoReturn
+from urllib.parse import urlsplit
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from config.lanes import LANES
+from config.logs import configure_logs
+from config.settings import Settings, SettingsError, load_settings
+from tasks.aws.calls import call
+from tasks.aws.faults import Fault, Gone
+from tasks.decide.policy_file import PolicyError
+from tasks.desk import Desk
+from tasks.record.standing import Standing
+from worker.app import create_app
+from worker.doctor import contested_names, examine
+from worker.wiring import wire
+
+#: Exit codes: 1 found something wrong, 2 was called wrongly or is not configured.
+WRONG, MISUSED = 1, 2
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+item_app = typer.Typer(no_args_is_help=True, help="Look at single items.")
+app.add_typer(item_app, name="item")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.callback()
+def modfleet() -> None:
+    """Moderate user-generated content on AWS after it has been published, and take violations down."""
+
+
+@app.command()
+def worker(
+    lanes: Annotated[str, typer.Option(help=f"Comma-separated: {', '.join(LANES)}.")] = "uploads,video,rulings",
+    concurrency: Annotated[
+        int | None, typer.Option(min=1, max=500, help="Tasks at once; by default the sum of the lanes'.")
+    ] = None,
+) -> None:
+    """Run a worker on some lanes until SIGTERM or Ctrl-C."""
+    names = _lane_names(lanes)
+    desk = _desk()
+    if contested := contested_names():
+        _stop(f"another distribution owns modfleet's package names: {', '.join(contested)}")
+    threads = concurrency or sum(LANES[name].concurrency for name in names)
+    celery = create_app(desk.settings, desk)
+    without = ("--without-gossip", "--without-mingle", "--without-heartbeat")
+    celery.worker_main(
+        ["worker", "-P", "threads", "-c", str(threads), "-Q", ",".join(names), "-l", "WARNING", *without]
+    )
+
+
+@item_app.command("show")
+def item_show(
+    uri: Annotated[str, typer.Argument(help="s3://BUCKET/KEY, the key as it is (not URL-encoded).")],
+    version: Annotated[str, typer.Option(help="A VersionId; by default the one decided last.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Show where an item stands: status, tier, rules, findings, receipts, history."""
+    bucket, key = _bucket_and_key(uri)
+    desk = _desk()
+    location = f"s3://{bucket}/{key}"
+    try:
+        standing = desk.state.find_version(location, version) if version else desk.state.latest(location)
+        shown = standing.summary() if standing else _not_seen_yet(desk, bucket, key)
+    except Fault as fault:
+        _stop(str(fault), code=WRONG)
+    if as_json:
+        print(json.dumps(shown, ensure_ascii=False, indent=2))
+    else:
+        _print_item(location, shown, standing)
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Check queues, buckets, tables, policy and AI services, and say what to do about what is wrong."""
+    findings = list(examine(_desk()))
+    if as_json:
+        print(json.dumps([asdict(finding) for finding in findings], indent=2))
+    else:
+        table = Table("", "check", "detail", box=None)
+        for finding in findings:
+            table.add_row("[green]ok[/]" if finding.ok else "[red]NO[/]", finding.check, finding.detail)
+        Console().print(table)
+    raise typer.Exit(0 if all(finding.ok for finding in findings) else WRONG)
+
+
+def _print_item(location: str, shown: dict[str, object], standing: Standing | None) -> None:
+    table = Table(box=None, show_header=False)
+    table.add_row("item", location)
+    for name in ("status", "surface", "tier", "rules", "policy_version", "time_to_takedown_ms"):
+        value = shown.get(name)
+        table.add_row(name, ", ".join(value) if isinstance(value, list) else str(value))
+    for finding in standing.findings if standing else ():
+        table.add_row("finding", f"{finding.label} {finding.confidence:.1f} ({finding.detector})")
+    for action, receipt in (standing.receipts if standing else {}).items():
+        table.add_row("receipt", f"{action} at {receipt['at']}")
+    Console().print(table)
+
+
+def _not_seen_yet(desk: Desk, bucket: str, key: str) -> dict[str, object]:
+    """An object that no worker has recorded yet is pending; one that does not exist is an error."""
+    try:
+        call(desk.aws.store, desk.aws.s3.head_object, Bucket=bucket, Key=key)
+    except Gone:
+        _stop(f"no such item: neither recorded nor in the bucket: s3://{bucket}/{key}", code=WRONG)
+    names = ("tier", "policy_version", "time_to_takedown_ms")
+    lists = ("rules", "findings", "history")
+    return {"status": "pending", **dict.fromkeys(names), **{name: [] for name in lists}, "receipts": {}}
+
+
+def _lane_names(lanes: str) -> list[str]:
+    names = [name.strip() for name in lanes.split(",") if name.strip()]
+    unknown = [name for name in names if name not in LANES]
+    if unknown or not names:
+        _stop(f"no such lane: {', '.join(unknown) or '(none given)'}; there are {', '.join(LANES)}")
+    return names
+
+
+def _bucket_and_key(uri: str) -> tuple[str, str]:
+    parts = urlsplit(uri)
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    if parts.scheme != "s3" or not bucket or not key:
+        _stop(f"not an item: {uri!r}; write s3://BUCKET/KEY")
+    return bucket, key
+
+
+def _desk() -> Desk:
+    """Settings, logs and the desk, or a plain word on what is wrong with them."""
+    try:
+        settings: Settings = load_settings()
+        configure_logs(log_format=settings.log_format, level=settings.log_level)
+        return wire(settings)
+    except (SettingsError, PolicyError) as error:
+        _stop(str(error))
+
+
+def _stop(message: str, *, code: int = MISUSED) -> NoReturn:
+    print(f"modfleet: {message}", file=sys.stderr)
+    raise typer.Exit(code)
+
+
+def main() -> None:
+    """The console script."""
+    app()

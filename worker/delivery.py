@@ -1,0 +1,132 @@
+"""One delivery of one SQS message, and how an outcome is carried out on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import structlog
+from celery import Task
+from celery.exceptions import Reject
+
+from config.lanes import LANES
+from config.settings import Settings
+from tasks.aws.calls import call
+from tasks.aws.faults import Fault
+from tasks.aws.session import Aws
+from tasks.outcome import Done, Outcome, Parked, Retry, Skipped, backoff
+
+log = structlog.get_logger("modfleet.delivery")
+
+#: SQS cannot hide a message longer than twelve hours.
+#: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html
+MAX_VISIBILITY_SECONDS = 43_200
+#: Characters of a reason kept as a message attribute.
+MAX_REASON = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """A message as SQS handed it over, this time."""
+
+    lane: str
+    message_id: str
+    receipt: str
+    #: SQS's ApproximateReceiveCount: 1 the first time.
+    attempt: int
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settler:
+    """Carries outcomes out. A message is deleted (by Celery's acknowledgement) only after `settle` returns."""
+
+    aws: Aws
+    settings: Settings
+    now: Callable[[], datetime]
+
+    def settle(self, delivery: Delivery, outcome: Outcome) -> str:
+        """Return when the message can be deleted; raise Reject when it must come back."""
+        if isinstance(outcome, Retry) and delivery.attempt >= LANES[delivery.lane].attempts:
+            outcome = Parked(f"gave up after {delivery.attempt} attempts: {outcome.why}")
+        if isinstance(outcome, Retry):
+            self._hide(delivery, outcome)
+            raise Reject(outcome.why, requeue=True)
+        if isinstance(outcome, Parked):
+            self._park(delivery, outcome)
+        elif isinstance(outcome, Skipped):
+            log.debug("skipped", why=outcome.why, message_id=delivery.message_id)
+        return outcome.summary if isinstance(outcome, Done) else outcome.why
+
+    def _hide(self, delivery: Delivery, outcome: Retry) -> None:
+        seconds = min(max(round(outcome.after), 1), MAX_VISIBILITY_SECONDS)
+        log.warning("retry", why=outcome.why, after=seconds, attempt=delivery.attempt, message_id=delivery.message_id)
+        try:
+            call(
+                self.aws.store,
+                self.aws.sqs.change_message_visibility,
+                QueueUrl=self.settings.queue_url(delivery.lane),
+                ReceiptHandle=delivery.receipt,
+                VisibilityTimeout=seconds,
+            )
+        except Fault as fault:
+            # It then comes back when its visibility ends, which is soon enough.
+            log.warning("retry_not_set", why=str(fault), message_id=delivery.message_id)
+
+    def _park(self, delivery: Delivery, outcome: Parked) -> None:
+        """Copy the message to the dead-letter queue with its reason; only then may it be deleted."""
+        reason = outcome.why.encode("ascii", "backslashreplace").decode()[:MAX_REASON]
+        said = {
+            "reason": reason,
+            "lane": delivery.lane,
+            "attempts": str(delivery.attempt),
+            "message_id": delivery.message_id,
+            "parked_at": self.now().isoformat(),
+        }
+        log.error("parked", **said)
+        try:
+            call(
+                self.aws.store,
+                self.aws.sqs.send_message,
+                QueueUrl=self.settings.dead_letter_url(delivery.lane),
+                MessageBody=delivery.body,
+                MessageAttributes={k: {"DataType": "String", "StringValue": v} for k, v in said.items()},
+            )
+        except Fault as fault:
+            log.error("not_parked", why=str(fault), message_id=delivery.message_id)
+            raise Reject(str(fault), requeue=True) from fault
+
+
+class DeliveredTask(Task):  # type: ignore[misc]  # Celery ships no types
+    """A task that was delivered by SQS and returns an Outcome."""
+
+    abstract = True
+
+    def __call__(self, body: str) -> str:
+        """Run the task and settle its message. Here, and nowhere else, anything at all is caught."""
+        request = self.request
+        delivery = Delivery(
+            lane=request.lane,
+            message_id=request.id,
+            receipt=request.receipt,
+            attempt=request.attempt,
+            body=body,
+        )
+        settler: Settler = self.app.settler
+        try:
+            outcome: Outcome = self.run(body)
+        except Exception as error:
+            log.exception("unexpected", message_id=delivery.message_id)
+            outcome = Retry(backoff(delivery.attempt), f"unexpected {type(error).__name__}")
+        return settler.settle(delivery, outcome)
+
+
+def headers_of(message: dict[str, Any], *, lane: str) -> dict[str, Any]:
+    """What a task must know of its delivery, from a message as ReceiveMessage returns it."""
+    return {
+        "lane": lane,
+        "receipt": message["ReceiptHandle"],
+        "attempt": int(message.get("Attributes", {}).get("ApproximateReceiveCount", 1)),
+    }

@@ -1,0 +1,163 @@
+"""Doctor: look at each thing a worker needs and say what is missing and what to do about it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import packages_distributions
+from typing import Any
+
+from config.lanes import LANES, Lane
+from tasks.aws.calls import call
+from tasks.aws.faults import Fault, Unreadable
+from tasks.desk import Desk
+
+#: The top-level names that this application's modules have; two owners of one name break in odd places.
+NAMES = ("worker", "tasks", "config")
+OWNER = "modfleet"
+
+
+class Sick(Exception):
+    """A check found something wrong; the text says what and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found."""
+
+    check: str
+    ok: bool
+    detail: str
+
+
+def contested_names() -> list[str]:
+    """Our top-level names that another installed distribution claims too, as `name (distribution)`."""
+    owners = packages_distributions()
+    return [f"{name} ({other})" for name in NAMES for other in sorted(set(owners.get(name, ())) - {OWNER})]
+
+
+def examine(desk: Desk) -> Iterator[Finding]:
+    """Run every check, cheapest first; none changes anything, each makes a call or two."""
+    for name, check in _checks(desk):
+        try:
+            yield Finding(name, True, check())
+        except (Sick, Fault) as trouble:
+            yield Finding(name, False, str(trouble))
+
+
+def _checks(desk: Desk) -> Iterator[tuple[str, Callable[[], str]]]:
+    settings = desk.settings
+    yield "package names", _names
+    yield "policy", lambda: f"{settings.policy_file.name} is {desk.policy.version}"
+    for lane in LANES.values():
+        yield f"queue {lane.name}", lambda lane=lane: _queue(desk, lane)  # type: ignore[misc]
+    for bucket in (settings.uploads_bucket, settings.quarantine_bucket, settings.audit_bucket):
+        yield f"bucket {bucket}", lambda bucket=bucket: _bucket(desk, bucket)  # type: ignore[misc]
+    yield "upload events", lambda: _notification(desk)
+    yield "before surfaces", lambda: _before_surfaces(desk)
+    for table in (settings.items_table, settings.cases_table):
+        yield f"table {table}", lambda table=table: _table(desk, table)  # type: ignore[misc]
+    yield "images (Rekognition)", lambda: _rekognition(desk)
+    yield "guardrail (Bedrock)", lambda: _guardrail(desk)
+    yield "personal data (Comprehend)", lambda: _comprehend(desk)
+
+
+def _names() -> str:
+    contested = contested_names()
+    if contested:
+        raise Sick(f"also owned by another distribution: {', '.join(contested)}; uninstall it or use a venv of its own")
+    return "worker, tasks and config are modfleet's alone"
+
+
+def _queue(desk: Desk, lane: Lane) -> str:
+    url, dead_letters = desk.settings.queue_url(lane.name), desk.settings.dead_letter_url(lane.name)
+    wanted = {"QueueUrl": url, "AttributeNames": ["All"]}
+    attributes = call(desk.aws.store, desk.aws.sqs.get_queue_attributes, **wanted)["Attributes"]
+    if int(attributes["VisibilityTimeout"]) != lane.visibility:
+        raise Sick(f"VisibilityTimeout is {attributes['VisibilityTimeout']}, the lane table says {lane.visibility}")
+    redrive = json.loads(attributes.get("RedrivePolicy", "{}"))
+    if int(redrive.get("maxReceiveCount", 0)) <= lane.attempts:
+        raise Sick(f"RedrivePolicy must have a maxReceiveCount above the lane's {lane.attempts} attempts")
+    call(desk.aws.store, desk.aws.sqs.get_queue_attributes, QueueUrl=dead_letters, AttributeNames=["QueueArn"])
+    return f"{attributes['ApproximateNumberOfMessages']} waiting"
+
+
+def _bucket(desk: Desk, bucket: str) -> str:
+    call(desk.aws.store, desk.aws.s3.head_bucket, Bucket=bucket)
+    answer = call(desk.aws.store, desk.aws.s3.get_bucket_versioning, Bucket=bucket)
+    return f"versioning {answer.get('Status', 'off')}"
+
+
+def _notification(desk: Desk) -> str:
+    bucket = desk.settings.uploads_bucket
+    answer = call(desk.aws.store, desk.aws.s3.get_bucket_notification_configuration, Bucket=bucket)
+    queues = [entry["QueueArn"] for entry in answer.get("QueueConfigurations", [])]
+    queue = desk.settings.queue_url("uploads").rsplit("/", 1)[1]
+    if any(arn.rsplit(":", 1)[1] == queue for arn in queues):
+        return f"{bucket} sends to {queue}"
+    if "EventBridgeConfiguration" in answer or answer.get("TopicConfigurations"):
+        return f"{bucket} sends to EventBridge or a topic; that these reach {queue} is not checked"
+    raise Sick(f"{bucket} has no notification that sends s3:ObjectCreated:* to {queue}")
+
+
+def _before_surfaces(desk: Desk) -> str:
+    """The policy file's `before` prefixes and the bucket policy's must be the same, or uploads show unseen."""
+    bucket = desk.settings.uploads_bucket
+    text = call(desk.aws.store, desk.aws.s3.get_bucket_policy, Bucket=bucket)["Policy"]
+    wanted = {surface.prefix for surface in desk.policy.surfaces if surface.visibility == "before"}
+    guarded = set(_guarded_prefixes(json.loads(text), bucket))
+    if wanted != guarded:
+        raise Sick(f"`before` prefixes differ: the policy has {sorted(wanted)}, the bucket policy {sorted(guarded)}")
+    return f"{', '.join(sorted(wanted)) or 'none'}"
+
+
+def _guarded_prefixes(document: dict[str, Any], bucket: str) -> Iterator[str]:
+    statements = document.get("Statement", [])
+    for statement in statements if isinstance(statements, list) else [statements]:
+        tags = statement.get("Condition", {}).get("StringNotEquals", {})
+        if statement.get("Effect") == "Deny" and tags.get("s3:ExistingObjectTag/moderation") == "allowed":
+            resources = statement["Resource"]
+            for resource in resources if isinstance(resources, list) else [resources]:
+                yield resource.split(f":::{bucket}/", 1)[-1].removesuffix("*")
+
+
+def _table(desk: Desk, table: str) -> str:
+    answer = call(desk.aws.store, desk.aws.dynamodb.describe_table, TableName=table)["Table"]
+    if answer["TableStatus"] not in ("ACTIVE", "UPDATING"):
+        raise Sick(f"the table is {answer['TableStatus']}")
+    return "active"
+
+
+def _rekognition(desk: Desk) -> str:
+    """One pixel is below Rekognition's minimum: a refusal of the picture proves the permission, at no cost."""
+    try:
+        call(desk.aws.detect, desk.aws.rekognition.detect_moderation_labels, Image={"Bytes": ONE_PIXEL})
+    except Unreadable:
+        return "answers"
+    return "answers"
+
+
+def _guardrail(desk: Desk) -> str:
+    settings = desk.settings
+    call(
+        desk.aws.detect,
+        desk.aws.bedrock.apply_guardrail,
+        guardrailIdentifier=settings.guardrail_id,
+        guardrailVersion=settings.guardrail_version,
+        source="INPUT",
+        content=[{"text": {"text": "hello"}}],
+    )
+    return f"{settings.guardrail_id} version {settings.guardrail_version} answers"
+
+
+def _comprehend(desk: Desk) -> str:
+    call(desk.aws.detect, desk.aws.comprehend.detect_pii_entities, Text="hello", LanguageCode="en")
+    return "answers"
+
+
+#: A PNG of one transparent pixel.
+ONE_PIXEL = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154"
+    "789c6360000002000001e221bc330000000049454e44ae426082"
+)
