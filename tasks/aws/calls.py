@@ -13,7 +13,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 from tenacity.stop import stop_base
 
 from tasks.aws.codes import fault_of, may_quote
-from tasks.aws.faults import Fault, Full, Transient
+from tasks.aws.faults import Full, Transient
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,7 +57,8 @@ _MEANINGS: dict[type[Fault], str] = {
         AWS.SimpleQueueService.BatchEntryIdsNotDistinct AWS.SimpleQueueService.BatchRequestTooLong
         AWS.SimpleQueueService.EmptyBatchRequest AWS.SimpleQueueService.InvalidBatchEntryId
         AWS.SimpleQueueService.TooManyEntriesInBatchRequest AWS.SimpleQueueService.UnsupportedOperation
-        InvalidAttributeName InvalidMessageContents UnsupportedOperation BatchTooLarge InconsistentQuantities MissingBody
+        InvalidAttributeName InvalidMessageContents UnsupportedOperation
+        BatchTooLarge InconsistentQuantities MissingBody
     """,
 }
 

@@ -51,7 +51,8 @@ def kind_of(head: bytes, *, size: int) -> Kind:
         return Kind.EMPTY
     if head.startswith(_IMAGES):
         return Kind.IMAGE
-    if head[4:8] == b"ftyp":
+    # The box's length comes first, and no such box is so long that its first byte could be a letter.
+    if head[:1] == b"\0" and head[4:8] == b"ftyp":
         return Kind.VIDEO if _is_video(head) else Kind.UNKNOWN
     return Kind.TEXT if _is_text(head, is_cut=len(head) < size) else Kind.UNKNOWN
 

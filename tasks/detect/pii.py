@@ -106,9 +106,19 @@ def merge(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 def _span(entity: Mapping[str, Any], chunk: Chunk, *, is_wide: bool) -> tuple[int, int]:
     kind, begin, end = str(entity["Type"]), int(entity["BeginOffset"]), int(entity["EndOffset"])
-    found = chunk.text[begin:end]
-    fits = 0 <= begin < end <= len(chunk.text) and found.strip()
-    if not fits or (is_wide and kind in _TELLTALE and not _TELLTALE[kind].search(found)):
+    fits = 0 <= begin < end <= len(chunk.text) and chunk.text[begin:end].strip()
+    if not fits or (is_wide and _is_shifted(kind, chunk.text, begin, end)):
         detail = f"{kind} [{begin}, {end}) of {len(chunk.text)}"
         raise Unreadable(detail, call="comprehend.DetectPiiEntities", reason="pii-offsets")
     return chunk.begin + begin, chunk.begin + end
+
+
+def _is_shifted(kind: str, text: str, *edges: int) -> bool:
+    """Whether a span looks like one counted in something else than code points: it cuts a word, or lacks its sign."""
+    cuts = any(_is_letter(text[max(edge - 1, 0) : edge]) and _is_letter(text[edge : edge + 1]) for edge in edges)
+    return cuts or (kind in _TELLTALE and not _TELLTALE[kind].search(text, *edges))
+
+
+def _is_letter(char: str) -> bool:
+    # Of ASCII only: scripts without spaces put letters right beside an address.
+    return char.isascii() and char.isalnum()

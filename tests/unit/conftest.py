@@ -1,0 +1,68 @@
+"""What the unit tests of AWS calls share: recorded answers, and clients that cannot reach anything."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+
+from config.settings import Settings
+from tasks.aws.session import Aws, connect
+
+ANSWERS = Path(__file__).parents[1] / "fixtures" / "answers"
+
+
+@pytest.fixture(scope="session")
+def recorded() -> Callable[[str], dict[str, Any]]:
+    """Read `SERVICE.Operation.case` from tests/fixtures/answers."""
+
+    def read(name: str) -> dict[str, Any]:
+        return cast("dict[str, Any]", json.loads((ANSWERS / f"{name}.json").read_text("utf-8")))
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def settings() -> Settings:
+    """Settings of a fleet that does not exist."""
+    queue = "https://sqs.us-east-1.amazonaws.com/123456789012"
+    return Settings.model_validate(
+        {
+            "uploads_bucket": "uploads-example",
+            "quarantine_bucket": "quarantine-example",
+            "audit_bucket": "audit-example",
+            "items_table": "items",
+            "cases_table": "cases",
+            "notices_topic_arn": "arn:aws:sns:us-east-1:123456789012:notices",
+            **{f"{lane}_queue_url": f"{queue}/{lane}" for lane in ("uploads", "rescan", "video", "rulings")},
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def offline_aws(settings: Settings) -> Aws:
+    """Real clients with invented credentials, to be stubbed: a call without a stub fails the test."""
+    session = boto3.Session(aws_access_key_id="none", aws_secret_access_key="none", region_name="us-east-1")
+    aws = connect(settings, session=session)
+    return replace(aws, detect=aws.detect.instantly(), store=aws.store.instantly())
+
+
+@pytest.fixture
+def stub() -> Iterator[Callable[[object], Stubber]]:
+    """Put a botocore Stubber on a client; at the end every prepared answer must have been asked for."""
+    with ExitStack() as stack:
+        yield lambda client: stack.enter_context(_stubbed(client))
+
+
+@contextmanager
+def _stubbed(client: object) -> Iterator[Stubber]:
+    with Stubber(cast("Any", client)) as stubber:
+        yield stubber
+        stubber.assert_no_pending_responses()
