@@ -16,7 +16,8 @@ from tasks.record.state import State
 class Clock(Protocol):
     """Tells the time, in UTC."""
 
-    def __call__(self) -> datetime: ...
+    def __call__(self) -> datetime:
+        """The moment it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,4 +60,4 @@ def backoff(attempt: int) -> float:
     https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
     """
     ceiling = min(RETRY_CAP, FIRST_RETRY * 2.0 ** min(attempt, 16))
-    return max(1.0, random.uniform(0, ceiling))
+    return max(1.0, random.uniform(0, ceiling))  # noqa: S311  # jitter, no secret

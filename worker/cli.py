@@ -55,7 +55,7 @@ def worker(
     celery = create_app(desk.settings, desk)
     without = ("--without-gossip", "--without-mingle", "--without-heartbeat")
     celery.worker_main(
-        ["worker", "-P", "threads", "-c", str(threads), "-Q", ",".join(names), "-l", "WARNING", *without]
+        ["--quiet", "worker", "-P", "threads", "-c", str(threads), "-Q", ",".join(names), "-l", "WARNING", *without]
     )
 
 

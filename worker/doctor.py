@@ -10,7 +10,7 @@ from typing import Any
 
 from config.lanes import LANES, Lane
 from tasks.aws.calls import call
-from tasks.aws.faults import Fault, Unreadable
+from tasks.aws.faults import Denied, Fault, Permanent
 from tasks.desk import Desk
 
 #: The top-level names that this application's modules have; two owners of one name break in odd places.
@@ -133,7 +133,9 @@ def _rekognition(desk: Desk) -> str:
     """One pixel is below Rekognition's minimum: a refusal of the picture proves the permission, at no cost."""
     try:
         call(desk.aws.detect, desk.aws.rekognition.detect_moderation_labels, Image={"Bytes": ONE_PIXEL})
-    except Unreadable:
+    except Denied:
+        raise
+    except Permanent:
         return "answers"
     return "answers"
 

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from tasks.aws.calls import call
-from tasks.aws.faults import Unreadable
+from tasks.aws.faults import Permanent, Unreadable
 from tasks.detect.finding import Finding
 from tasks.detect.reference import explain, label_path, parents, s3_object
+from tasks.detect.small_image import MAX_INLINE_BYTES, enlarge
+from tasks.intake.upload import read_body
 from tasks.item import Item
 
 if TYPE_CHECKING:
@@ -18,6 +20,8 @@ DETECTOR = "rekognition-image"
 
 #: Rekognition reads at most 15 MB from S3: https://docs.aws.amazon.com/rekognition/latest/dg/limits.html
 MAX_IMAGE_BYTES = 15 * 1024 * 1024
+#: All that Rekognition says of an image below its minimum side; the request's other parameters are always ours.
+TOO_SMALL = "InvalidParameterException"
 
 
 def look_at_image(aws: Aws, item: Item, *, floor: float) -> tuple[Finding, ...]:
@@ -28,14 +32,17 @@ def look_at_image(aws: Aws, item: Item, *, floor: float) -> tuple[Finding, ...]:
     if item.size > MAX_IMAGE_BYTES:
         raise Unreadable(f"{item.size} bytes", reason="image-size")
     try:
-        answer = call(
-            aws.detect,
-            aws.rekognition.detect_moderation_labels,
-            Image={"S3Object": s3_object(item)},
-            MinConfidence=floor,
-        )
+        return _look(aws, {"S3Object": s3_object(item)}, floor=floor)
     except Unreadable as fault:
         raise explain(aws, item, fault) from fault.__cause__
+    except Permanent as fault:
+        if fault.code != TOO_SMALL or item.size > MAX_INLINE_BYTES:
+            raise
+    return _look(aws, {"Bytes": enlarge(read_body(aws, item))}, floor=floor)
+
+
+def _look(aws: Aws, image: Mapping[str, Any], *, floor: float) -> tuple[Finding, ...]:
+    answer = call(aws.detect, aws.rekognition.detect_moderation_labels, Image=image, MinConfidence=floor)
     return read_moderation_labels(answer)
 
 

@@ -12,7 +12,7 @@ from tasks.detect.image import look_at_image
 from tasks.detect.kind import Kind
 from tasks.detect.text import TextChain, look_at_text
 from tasks.detect.video import start_video
-from tasks.intake.upload import read_text
+from tasks.intake.upload import decode, read_body
 from tasks.item import Item
 
 
@@ -65,7 +65,7 @@ def look_at_words(desk: Desk, item: Item, *, text: str, part: str, surface: Surf
 def _text_of(desk: Desk, item: Item) -> str:
     if item.size > desk.settings.max_text_bytes:
         raise Unreadable(f"{item.size} bytes", reason="text-size")
-    return read_text(desk.aws, item)
+    return decode(read_body(desk.aws, item))
 
 
 def text_chain(desk: Desk, item: Item, surface: Surface, *, part: str) -> TextChain:

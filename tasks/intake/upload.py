@@ -35,10 +35,12 @@ class Upload:
 
     @property
     def uploader(self) -> str:
+        """Who uploaded it, as the application says in `x-amz-meta-uploader`."""
         return self.metadata.get("uploader", "")
 
     @property
     def caption(self) -> str:
+        """The text shown beside it, from `x-amz-meta-caption`."""
         return self.metadata.get("caption", "")
 
     def is_of(self, item: Item) -> bool:
@@ -67,13 +69,11 @@ def open_upload(aws: Aws, item: Item) -> Upload:
     )
 
 
-def read_text(aws: Aws, item: Item) -> str:
-    """The whole text of exactly this item; the caller has checked its size.
-
-    Raises Gone, Moved, or Unreadable where the bytes are no UTF-8.
-    """
+def read_body(aws: Aws, item: Item) -> bytes:
+    """The whole body of exactly this item; the caller has checked its size. Raises Gone, Moved."""
     which = {"VersionId": item.version_id} if item.version_id else {"IfMatch": item.etag}
-    return decode(get_whole(aws, Bucket=item.bucket, Key=item.key, **which)["Bytes"])
+    body: bytes = get_whole(aws, Bucket=item.bucket, Key=item.key, **which)["Bytes"]
+    return body
 
 
 def get_whole(aws: Aws, **which: str) -> dict[str, Any]:

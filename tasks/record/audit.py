@@ -6,6 +6,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -93,19 +94,10 @@ class AuditLog:
         if not self._unsure:
             return
         key, body = self._unsure
-        try:
-            call(
-                self._aws.store,
-                self._aws.s3.put_object,
-                Bucket=self._bucket,
-                Key=key,
-                Body=body,
-                ContentType="application/x-ndjson",
-                IfNoneMatch="*",
-            )
-        except Moved:
-            # The key is this writer's alone: an earlier try did arrive, only its answer was lost.
-            pass
+        said = {"Bucket": self._bucket, "Key": key, "Body": body, "ContentType": "application/x-ndjson"}
+        # Moved: the key is this writer's alone, so an earlier try did arrive and only its answer was lost.
+        with suppress(Moved):
+            call(self._aws.store, self._aws.s3.put_object, **said, IfNoneMatch="*")
         self._unsure = None
 
 

@@ -62,6 +62,7 @@ class Standing:
 
     @property
     def decided(self) -> bool:
+        """Whether a decision is recorded, be it acted on or not."""
         return self.decided_at is not None
 
     @property
