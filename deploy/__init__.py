@@ -1,0 +1,1 @@
+"""Where modfleet runs: on AWS by the template, on a laptop by the local cloud."""

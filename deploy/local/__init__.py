@@ -1,0 +1,1 @@
+"""The local cloud: AWS on a laptop, started and ended by `deploy.local.run.LocalCloud`."""

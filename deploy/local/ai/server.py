@@ -1,0 +1,118 @@
+"""`python -m deploy.local.ai.server`: Rekognition, Comprehend and Bedrock Runtime on one port."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from deploy.local.ai.cards import Faults
+from deploy.local.ai.comprehend import Comprehend
+from deploy.local.ai.converse import Converse
+from deploy.local.ai.eyes import CANNOT_SEE, Eyes
+from deploy.local.ai.guardrail import Guardrail
+from deploy.local.ai.objects import Objects
+from deploy.local.ai.protocol import Answer, Call, Protocol, Refusal
+from deploy.local.ai.rekognition import Images
+from deploy.local.ai.video import Jobs
+from deploy.local.asgi import Receive, Scope, Send, headers_of, read_body, respond
+from deploy.local.aws import client
+from deploy.local.knobs import Knobs
+from deploy.local.serving import Site, bind, serve
+
+Operation = Callable[[Mapping[str, Any]], dict[str, Any]]
+
+
+class Troubles:
+    """Throttles and fails calls as the knobs say."""
+
+    def __init__(self, knobs: Knobs, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._knobs, self._clock = knobs, clock
+        #: Operation -> (tokens left, when counted).
+        self._buckets: dict[str, tuple[float, float]] = {}
+        self._failures_due = 0.0
+        self._lock = threading.Lock()
+
+    def strike(self, operation: str, service: str) -> None:
+        """Raise Refusal where this call is over the rate, or one of those that fail."""
+        with self._lock:
+            if self._knobs.tps and not self._take(operation):
+                raise Refusal("ThrottlingException", "Rate exceeded")
+            self._failures_due += self._knobs.fail_rate
+            if self._failures_due >= 1:
+                self._failures_due -= 1
+                code = "InternalServerError" if service == "rekognition" else "InternalServerException"
+                raise Refusal(code, "the fail rate asked for this")
+
+    def _take(self, operation: str) -> bool:
+        """One token of a bucket that holds a second's worth."""
+        now, most = self._clock(), max(self._knobs.tps, 1.0)
+        tokens, counted = self._buckets.get(operation, (most, now))
+        tokens = min(most, tokens + (now - counted) * self._knobs.tps)
+        taken = tokens >= 1
+        self._buckets[operation] = (tokens - taken, now)
+        return taken
+
+
+class StandIn:
+    """The ASGI application: parse, trouble, delay, do, answer."""
+
+    def __init__(self, objects: Objects, knobs: Knobs) -> None:
+        self._protocol, self._knobs, self._troubles = Protocol(), knobs, Troubles(knobs)
+        eyes, faults = Eyes(), Faults()
+        images = Images(objects, eyes, faults, shortest_side=knobs.shortest_side)
+        jobs = Jobs(objects, eyes, faults, most=knobs.jobs, seconds=knobs.job_seconds)
+        self._operations: dict[str, Operation] = {
+            "DetectModerationLabels": images.detect_moderation_labels,
+            "StartContentModeration": jobs.start_content_moderation,
+            "GetContentModeration": jobs.get_content_moderation,
+            "DetectPiiEntities": Comprehend(faults).detect_pii_entities,
+            "ApplyGuardrail": Guardrail(faults).apply_guardrail,
+            "Converse": Converse(faults).converse,
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        body = await read_body(receive)
+        answer = await self._answer(scope, body)
+        await respond(send, answer.status, headers=answer.headers, body=answer.body)
+
+    async def _answer(self, scope: Scope, body: bytes) -> Answer:
+        call: Call | None = None
+        try:
+            path = scope["raw_path"].split(b"?")[0].decode("latin-1")
+            call = self._protocol.parse(scope["method"], path, headers=headers_of(scope), body=body)
+            operation = self._operation(call)
+            self._troubles.strike(call.operation.name, call.service)
+            await asyncio.sleep(self._knobs.latency_ms / 1000)
+            result = await asyncio.to_thread(operation, call.params)
+        except Refusal as refusal:
+            return self._protocol.refuse(refusal, call=call)
+        return self._protocol.answer(call, result)
+
+    def _operation(self, call: Call) -> Operation:
+        operation = self._operations.get(call.operation.name)
+        if operation is None:
+            raise Refusal("UnknownOperationException", f"the stand-in does not do {call.operation.name}")
+        return operation
+
+
+def main() -> None:
+    """Read the options and serve until a signal; announces `endpoint`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, default=0, help="port (default: a free one)")
+    parser.add_argument("--s3", required=True, metavar="URL", help="the S3 endpoint that objects are read from")
+    parser.add_argument("--until-eof", action="store_true", help="also end when standard input ends")
+    Knobs.add_flags(parser)
+    chosen = parser.parse_args()
+    sys.stderr.write(f"{CANNOT_SEE}\n")
+    site = Site(StandIn(Objects(client("s3", chosen.s3)), Knobs.chosen(chosen)), bind(chosen.port))
+    asyncio.run(serve([site], announce=lambda: {"endpoint": site.url}, until_eof=chosen.until_eof))
+
+
+if __name__ == "__main__":
+    main()

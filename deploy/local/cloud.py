@@ -1,0 +1,95 @@
+"""`python -m deploy.local.cloud`: ministack and the edge in one process, provisioned from the template."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import html
+import logging
+import os
+import re
+from collections.abc import Mapping
+
+from deploy.local.asgi import App, Message, Receive, Scope, Send, read_body
+from deploy.local.aws import client
+from deploy.local.edge import Edge
+from deploy.local.provision import provision
+from deploy.local.serving import Site, bind, serve
+
+#: CloudFront's CreateInvalidation, https://docs.aws.amazon.com/cloudfront/latest/APIReference/API_CreateInvalidation.html
+_INVALIDATION = re.compile(r"/2020-05-31/distribution/[^/]+/invalidation/?")
+_CREATED = 201
+
+
+class PurgesEdge:
+    """ASGI middleware: once ministack accepted an invalidation, the edge forgets its paths before the answer leaves."""
+
+    def __init__(self, app: App, edge: Edge) -> None:
+        self._app = app
+        self._edge = edge
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass everything through, watching for invalidations."""
+        if scope["type"] != "http" or scope["method"] != "POST" or not _INVALIDATION.fullmatch(scope["path"]):
+            return await self._app(scope, receive, send)
+        body = await read_body(receive)
+        paths = [html.unescape(path) for path in re.findall(r"<Path>(.*?)</Path>", body.decode(), re.DOTALL)]
+
+        async def replay() -> Message:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async def purge_first(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] == _CREATED:
+                self._edge.purge(paths)
+            await send(message)
+
+        return await self._app(scope, replay, purge_first)
+
+
+def ministack(port: int) -> App:
+    """The ministack application, told where it is served; it reads the environment once, at import."""
+    os.environ.update(
+        MINISTACK_HOST="127.0.0.1",
+        GATEWAY_PORT=str(port),
+        LOG_LEVEL="WARNING",
+        # It would listen on all interfaces for MQTT and SFTP, and tidy up Docker containers: none of it is ours.
+        IOT_MTLS_ENABLED="0",
+        SFTP_ENABLED="0",
+        PERSIST_STATE="0",
+        DOCKER_HOST="unix:///nonexistent/docker.sock",
+    )
+    from ministack.app import app  # type: ignore[import-untyped]  # noqa: PLC0415  # after the environment above
+
+    logging.getLogger().setLevel(logging.WARNING)
+    served: App = app
+    return served
+
+
+async def run(*, cloud_port: int, edge_port: int, until_eof: bool) -> None:
+    """Serve the cloud and its edge; announces `endpoint`, `public_url` and the stack's outputs."""
+    cloud_socket = bind(cloud_port)
+    endpoint = "http://127.0.0.1:{1}".format(*cloud_socket.getsockname())
+    edge = Edge(client("s3", endpoint))
+    cloud = Site(PurgesEdge(ministack(cloud_socket.getsockname()[1]), edge), cloud_socket, lifespan=True)
+    public = Site(edge, bind(edge_port))
+
+    def announce() -> Mapping[str, str]:
+        outputs = provision(endpoint)
+        edge.bucket = outputs["UploadsBucket"]
+        return outputs | {"endpoint": endpoint, "public_url": public.url}
+
+    await serve([cloud, public], announce=announce, until_eof=until_eof)
+
+
+def main() -> None:
+    """Read the options and serve until a signal."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, default=0, help="port of the AWS endpoint (default: a free one)")
+    parser.add_argument("--edge-port", type=int, default=0, help="port of the public URL (default: a free one)")
+    parser.add_argument("--until-eof", action="store_true", help="also end when standard input ends")
+    chosen = parser.parse_args()
+    asyncio.run(run(cloud_port=chosen.port, edge_port=chosen.edge_port, until_eof=chosen.until_eof))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,207 @@
+"""`python -m deploy.local.run cloud|up`: the whole local cloud, for a shell, a test or the demo."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn, Self
+
+from config.lanes import LANES
+from deploy.local.aws import KEY, REGION
+from deploy.local.children import Child, ChildError, clean_environment
+from deploy.local.knobs import Knobs
+
+HOME = Path(".modfleet")
+_AI_SERVICES = ("REKOGNITION", "COMPREHEND", "BEDROCK_RUNTIME")
+#: The stack's outputs, by the setting that each of them is.
+_OUTPUTS = {
+    "MODFLEET_UPLOADS_BUCKET": "UploadsBucket",
+    "MODFLEET_QUARANTINE_BUCKET": "QuarantineBucket",
+    "MODFLEET_AUDIT_BUCKET": "AuditBucket",
+    **{f"MODFLEET_{lane.upper()}_QUEUE_URL": f"{lane.capitalize()}QueueUrl" for lane in LANES},
+    "MODFLEET_ITEMS_TABLE": "ItemsTable",
+    "MODFLEET_CASES_TABLE": "CasesTable",
+    "MODFLEET_NOTICES_TOPIC_ARN": "NoticesTopicArn",
+    "MODFLEET_DISTRIBUTION_ID": "DistributionId",
+}
+_POLL = 0.2
+#: Seconds for the worker to finish what it has in hand before it is killed; what is left would be redelivered.
+WORKER_DRAIN = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """Ports on 127.0.0.1; 0 takes a free one."""
+
+    cloud: int = 0
+    edge: int = 0
+    ai: int = 0
+
+
+class LocalCloud:
+    """The local cloud as a context: started, provisioned and described by `environment`; ended at the exit.
+
+    Two child processes: ministack with the edge, and the AI stand-in. Their logs and
+    `local.env` are in `home`. They end with this process, whatever ends it.
+    """
+
+    def __init__(self, *, home: Path = HOME, ports: Ports | None = None, knobs: Knobs | None = None) -> None:
+        self.home = home
+        self._ports = ports or Ports()
+        self.knobs = knobs or Knobs()
+        self._children: list[Child] = []
+        #: Every variable that a worker or an AWS client needs; empty until started.
+        self.environment: dict[str, str] = {}
+
+    @property
+    def env_file(self) -> Path:
+        """KEY=VALUE lines that a shell can source."""
+        return self.home / "local.env"
+
+    def __enter__(self) -> Self:
+        """Start everything. Raises ChildError when something does not come up, having ended the rest."""
+        self.home.mkdir(parents=True, exist_ok=True)
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End everything."""
+        self.stop()
+
+    def child_environment(self) -> dict[str, str]:
+        """`environment` for a child process, over a clean copy of this one's."""
+        return clean_environment() | self.environment
+
+    def dead(self) -> list[Path]:
+        """The logs of children that have ended by themselves."""
+        return [child.log for child in self._children if child.ended() is not None]
+
+    def stop(self) -> None:
+        """End the children, last started first."""
+        while self._children:
+            self._children[-1].end()
+            self._children.pop()
+
+    def _start(self) -> None:
+        ports = self._ports
+        flags = ("--port", str(ports.cloud), "--edge-port", str(ports.edge))
+        cloud = self._child("cloud", "deploy.local.cloud", *flags).announced()
+        flags = ("--port", str(ports.ai), "--s3", cloud["endpoint"], *self.knobs.flags())
+        ai = self._child("ai", "deploy.local.ai.server", *flags).announced()
+        self.environment = _environment(cloud, ai["endpoint"])
+        lines = (f"{name}={shlex.quote(value)}\n" for name, value in self.environment.items())
+        self.env_file.write_text("".join(lines), encoding="utf-8")
+
+    def _child(self, name: str, module: str, *flags: str) -> Child:
+        child = Child.module(module, *flags, log=self.home / f"{name}.log")
+        self._children.append(child)
+        return child
+
+
+def _environment(cloud: Mapping[str, str], ai: str) -> dict[str, str]:
+    return {
+        "AWS_ENDPOINT_URL": cloud["endpoint"],
+        **{f"AWS_ENDPOINT_URL_{service}": ai for service in _AI_SERVICES},
+        "AWS_ACCESS_KEY_ID": KEY,
+        "AWS_SECRET_ACCESS_KEY": KEY,
+        "AWS_DEFAULT_REGION": REGION,
+        **{variable: cloud[output] for variable, output in _OUTPUTS.items()},
+        "MODFLEET_PUBLIC_URL": cloud["public_url"],
+        "MODFLEET_VIDEO_CHECK_SECONDS": "1",
+    }
+
+
+def main() -> None:
+    """Run the local cloud, or all of modfleet on it, until Ctrl-C or SIGTERM."""
+    chosen = _parser().parse_args()
+    signal.signal(signal.SIGTERM, _exit_on_signal)
+    ports = Ports(cloud=chosen.cloud_port, edge=chosen.edge_port, ai=chosen.ai_port)
+    try:
+        with LocalCloud(ports=ports, knobs=Knobs.chosen(chosen)) as cloud:
+            _describe(cloud)
+            if chosen.what == "up":
+                _work(cloud)
+            else:
+                _wait(cloud, None)
+    except ChildError as error:
+        sys.exit(f"the local cloud did not start: {error}")
+    except KeyboardInterrupt:
+        _say("ended")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m deploy.local.run", description=__doc__)
+    parser.add_argument("what", choices=("cloud", "up"), help="the local cloud alone, or with a worker on it")
+    for field in fields(Ports):
+        default = int(os.environ.get(f"MODFLEET_LOCAL_{field.name.upper()}_PORT", "0"))
+        parser.add_argument(f"--{field.name}-port", type=int, default=default, help="default: a free one")
+    Knobs.add_flags(parser)
+    return parser
+
+
+def _exit_on_signal(number: int, _frame: FrameType | None) -> NoReturn:
+    # Unwinds through LocalCloud's exit; a second signal must not interrupt that.
+    signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def _work(cloud: LocalCloud) -> None:
+    """A worker on every lane, until it or the cloud ends."""
+    command = [str(Path(sys.executable).parent / "modfleet"), "worker", "--lanes", ",".join(LANES)]
+    worker = Child(command, log=cloud.home / "worker.log", environment=cloud.child_environment(), announces=False)
+    try:
+        _say(f"worker      {','.join(LANES)} (log: {worker.log})")
+        _wait(cloud, worker)
+    finally:
+        worker.end(within=WORKER_DRAIN)
+
+
+def _wait(cloud: LocalCloud, worker: Child | None) -> None:
+    """Until a signal interrupts it, or something ends that should run: that is an error."""
+    while True:
+        dead = cloud.dead() + ([worker.log] if worker is not None and worker.ended() is not None else [])
+        if dead:
+            sys.exit(f"ended by itself; see {', '.join(map(str, dead))}")
+        time.sleep(_POLL)
+
+
+def _describe(cloud: LocalCloud) -> None:
+    bucket = cloud.environment["MODFLEET_UPLOADS_BUCKET"]
+    public = cloud.environment["MODFLEET_PUBLIC_URL"]
+    put = (
+        f"import boto3; boto3.client('s3').upload_file('photo.jpg', '{bucket}', 'feed/photo.jpg', "
+        "ExtraArgs={'ContentType': 'image/jpeg'})"
+    )
+    _say(f"public URL  {public}/KEY")
+    _say(f"AWS         {cloud.environment['AWS_ENDPOINT_URL']}")
+    _say(f"settings    {cloud.env_file}")
+    _say("")
+    _say("Upload a photo and see what becomes of it, in another terminal:")
+    _say("")
+    _say(f"  set -a; . {cloud.env_file}; set +a")
+    _say(f'  {sys.executable} -c "{put}"')
+    _say(f"  curl -sI {public}/feed/photo.jpg")
+    _say(f"  {Path(sys.executable).parent / 'modfleet'} item show s3://{bucket}/feed/photo.jpg")
+    _say("")
+    _say("Ctrl-C ends everything.")
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

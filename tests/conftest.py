@@ -1,0 +1,117 @@
+"""What all tests share: one local cloud per test run, clients of it, and harmless media."""
+
+from __future__ import annotations
+
+import io
+import json
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from deploy.local.aws import client
+from deploy.local.children import Child
+from deploy.local.knobs import Knobs
+from deploy.local.run import LocalCloud
+
+FIXTURES = Path(__file__).parent / "fixtures"
+_AI = {"rekognition": "REKOGNITION", "comprehend": "COMPREHEND", "bedrock-runtime": "BEDROCK_RUNTIME"}
+
+
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
+    """A running local cloud whose video jobs take half a second; `cloud.environment` describes it."""
+    with LocalCloud(home=tmp_path_factory.mktemp("modfleet"), knobs=Knobs(job_seconds=0.5)) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def clients(cloud: LocalCloud) -> SimpleNamespace:
+    """boto3 clients without retries: s3, sqs, dynamodb, sns, cloudfront, rekognition, comprehend, bedrock."""
+    return clients_of(cloud.environment)
+
+
+@pytest.fixture
+def stand_in(cloud: LocalCloud, tmp_path: Path) -> Iterator[Callable[..., SimpleNamespace]]:
+    """Start one more AI stand-in on the same cloud: `stand_in(tps=2)`, by the names of `Knobs`; gives its clients."""
+    started: list[Child] = []
+
+    def start(**knobs: float) -> SimpleNamespace:
+        flags = ("--s3", cloud.environment["AWS_ENDPOINT_URL"], *Knobs(**knobs).flags())  # type: ignore[arg-type]
+        started.append(Child.module("deploy.local.ai.server", *flags, log=tmp_path / f"ai{len(started)}.log"))
+        endpoint = started[-1].announced()["endpoint"]
+        return clients_of(cloud.environment | {f"AWS_ENDPOINT_URL_{name}": endpoint for name in _AI.values()})
+
+    yield start
+    for child in started:
+        child.end()
+
+
+def clients_of(environment: dict[str, str]) -> SimpleNamespace:
+    """boto3 clients of the local cloud that `environment` describes."""
+    services = ("s3", "sqs", "dynamodb", "sns", "cloudfront", *_AI)
+    endpoints = {s: environment[f"AWS_ENDPOINT_URL_{_AI[s]}" if s in _AI else "AWS_ENDPOINT_URL"] for s in services}
+    made = {service: client(service, endpoint) for service, endpoint in endpoints.items()}
+    return SimpleNamespace(bedrock=made.pop("bedrock-runtime"), **made)
+
+
+@pytest.fixture
+def bucket(cloud: LocalCloud) -> str:
+    """The uploads bucket."""
+    return cloud.environment["MODFLEET_UPLOADS_BUCKET"]
+
+
+@pytest.fixture
+def unique() -> str:
+    """A name that no other test has."""
+    return uuid.uuid4().hex
+
+
+@pytest.fixture(scope="session")
+def flagged_image() -> bytes:
+    """256 px of colour noise that open_nsfw takes for something explicit; nobody else would. A PNG."""
+    return (FIXTURES / "abstract20_grid.png").read_bytes()
+
+
+@pytest.fixture(scope="session")
+def plain_image() -> Callable[..., bytes]:
+    """Make a plain grey picture: `plain_image("JPEG", card={...}, size=(64, 64))`, with a test card at its end."""
+
+    def make(form: str = "PNG", *, card: object = None, size: tuple[int, int] = (64, 64)) -> bytes:
+        out = io.BytesIO()
+        Image.new("RGB", size, (120, 130, 140)).save(out, form)
+        return out.getvalue() + (card_bytes(card) if card is not None else b"")
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_video() -> Callable[..., bytes]:
+    """Make a video of pictures: `make_video([picture, ...], seconds_each=1, codec="libx264", card={...})`."""
+
+    def make(
+        pictures: Sequence[bytes], *, seconds_each: float = 1, codec: str = "libx264", form: str = "mp4", card: object = None
+    ) -> bytes:
+        out = io.BytesIO()
+        with av.open(out, "w", format=form) as container:
+            stream: Any = container.add_stream(codec, rate=10)
+            stream.width, stream.height, stream.pix_fmt = 256, 256, "yuv420p"
+            for picture in pictures:
+                pixels = np.asarray(Image.open(io.BytesIO(picture)).convert("RGB").resize((256, 256)))
+                for _ in range(int(10 * seconds_each)):
+                    container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+            container.mux(stream.encode())
+        return out.getvalue() + (card_bytes(card) if card is not None else b"")
+
+    return make
+
+
+def card_bytes(card: object) -> bytes:
+    """A test card, to be put anywhere into an object."""
+    return b"MODERATION-TEST-CARD" + json.dumps(card).encode()
