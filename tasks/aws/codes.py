@@ -82,6 +82,13 @@ BY_OPERATION: dict[tuple[str, str], type[Fault]] = {
     ("rekognition.GetContentModeration", "ResourceNotFoundException"): Gone,
 }
 
+#: Our parameters are constants that botocore has checked, so what Rekognition calls an invalid one is the
+#: object: an image of too few pixels, for one.
+UNREADABLE_BY_OPERATION: dict[tuple[str, str], str] = {
+    ("rekognition.DetectModerationLabels", "InvalidParameterException"): "image-refused",
+    ("rekognition.StartContentModeration", "InvalidParameterException"): "video-refused",
+}
+
 #: Read by its reasons instead.
 CANCELED = "TransactionCanceledException"
 
@@ -134,8 +141,8 @@ def _answered(error: ClientError, call: str) -> Fault:
     code = str(told.get("Code", "")) or "unknown"
     kind = _canceled(error) if code == CANCELED else BY_OPERATION.get((call, code)) or FAULTS.get(code, Transient)
     detail = "" if may_quote(kind(call=call, code=code)) else str(told.get("Message", ""))[:_DETAIL]
-    if code in UNREADABLE:
-        return Unreadable(detail, call=call, code=code, reason=UNREADABLE[code])
+    if reason := UNREADABLE_BY_OPERATION.get((call, code)) or UNREADABLE.get(code):
+        return Unreadable(detail, call=call, code=code, reason=reason)
     return kind(detail, call=call, code=code)
 
 

@@ -25,18 +25,11 @@ MAX_REASON = 300
 #: Room for one verdict. Bedrock reserves this much of the token quota as each request starts.
 MAX_TOKENS = 400
 
-#: The only answer that the model can give.
-VERDICT_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "additionalProperties": False,
-    "required": ["decision", "severity", "rule", "reason"],
-    "properties": {
-        "decision": {"type": "string", "enum": list(DECISIONS)},
-        "severity": {"type": "integer", "minimum": 0, "maximum": MOST_SEVERE},
-        "rule": {"type": "string", "pattern": "^[a-z][a-z0-9-]*$", "maxLength": MAX_RULE},
-        "reason": {"type": "string", "maxLength": MAX_REASON},
-    },
-}
+FIELDS = ("decision", "severity", "rule", "reason")
+#: The rule of a text that breaks none.
+NO_RULE = "none"
+_RULES_SECTION = re.compile(r"^# Rules$(.*?)(?=^# |\Z)", re.MULTILINE | re.DOTALL)
+_RULE_LINE = re.compile(r"^- `([a-z][a-z0-9-]{0,63})`:", re.MULTILINE)
 _RULE = re.compile(r"[a-z][a-z0-9-]*")
 #: What Bedrock's requestMetadata may not hold.
 _NOT_METADATA = re.compile(r"[^a-zA-Z0-9\s:_@$#=/+,.-]")
@@ -61,7 +54,7 @@ def classify(aws: Aws, text: str, *, chain: TextChain) -> Finding:
                     "toolSpec": {
                         "name": TOOL,
                         "description": "Give the verdict on the text under review.",
-                        "inputSchema": {"json": VERDICT_SCHEMA},
+                        "inputSchema": {"json": verdict_schema(chain.prompt)},
                     }
                 }
             ],
@@ -70,6 +63,27 @@ def classify(aws: Aws, text: str, *, chain: TextChain) -> Finding:
         requestMetadata={"item": _metadata(chain.item_id), "policy": _metadata(chain.policy_version)},
     )
     return read_verdict(answer, model=chain.classifier_model, part=chain.part)
+
+
+def verdict_schema(prompt: str) -> dict[str, Any]:
+    """JSON schema of the only answer that the model can give, with the rules that the prompt names."""
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": list(FIELDS),
+        "properties": {
+            "decision": {"type": "string", "enum": list(DECISIONS)},
+            "severity": {"type": "integer", "minimum": 0, "maximum": MOST_SEVERE},
+            "rule": {"type": "string", "enum": [NO_RULE, *rules_of(prompt)]},
+            "reason": {"type": "string", "maxLength": MAX_REASON},
+        },
+    }
+
+
+def rules_of(prompt: str) -> list[str]:
+    """The slugs listed as "- `slug`: ..." in the prompt's section "# Rules"."""
+    section = _RULES_SECTION.search(prompt)
+    return _RULE_LINE.findall(section[1]) if section else []
 
 
 def fence(text: str) -> str:
@@ -109,9 +123,9 @@ def _verdict(answer: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _is_valid(verdict: dict[str, Any]) -> bool:
-    if set(verdict) != set(VERDICT_SCHEMA["required"]):
+    if set(verdict) != set(FIELDS):
         return False
-    decision, severity, rule, reason = (verdict[name] for name in VERDICT_SCHEMA["required"])
+    decision, severity, rule, reason = (verdict[name] for name in FIELDS)
     return (
         decision in DECISIONS
         and type(severity) is int  # not bool, which is an int

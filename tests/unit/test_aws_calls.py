@@ -99,7 +99,7 @@ def test_waits_have_full_jitter_under_a_growing_cap(clock: Clock) -> None:
     [
         ("LimitExceededException", Full),
         ("AccessDeniedException", Denied),
-        ("InvalidParameterException", Permanent),
+        ("InvalidPaginationTokenException", Permanent),
         ("InvalidImageFormatException", Unreadable),
         ("ConditionalCheckFailedException", Moved),
     ],

@@ -113,6 +113,20 @@ def test_what_cannot_be_read_says_why(code: str, reason: str) -> None:
     assert (fault.reason, fault.code, fault.detail) == (reason, code, "said")
 
 
+@pytest.mark.parametrize(
+    ("call", "reason"),
+    [
+        ("rekognition.DetectModerationLabels", "image-refused"),
+        ("rekognition.StartContentModeration", "video-refused"),
+    ],
+)
+def test_an_object_that_rekognition_calls_a_wrong_parameter_is_held_and_not_parked(call: str, reason: str) -> None:
+    fault = answer("InvalidParameterException", call=call)
+    assert isinstance(fault, Unreadable)
+    assert fault.reason == reason
+    assert type(answer("InvalidParameterException", call="rekognition.GetContentModeration")) is Permanent
+
+
 def test_an_unknown_code_decides_nothing() -> None:
     assert type(answer("SomethingOfNextYear")) is Transient
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.settings import CONFIG
-from tasks.detect.classifier import VERDICT_SCHEMA, fence, read_verdict
+from tasks.detect.classifier import FIELDS, fence, read_verdict, rules_of, verdict_schema
 
 Recorded = Callable[[str], dict[str, Any]]
 ANSWERS = Path(__file__).parents[1] / "fixtures" / "answers"
@@ -76,5 +76,14 @@ def test_another_texts_fence_does_not_fit() -> None:
 def test_the_prompt_names_the_tools_fields_and_the_rules() -> None:
     prompt = (CONFIG / "classifier.md").read_text("utf-8")
     rules = ["hate", "harassment", "threat", "sexual", "self-harm", "spam-scam", "misconduct", "minor-safety"]
-    for word in (*VERDICT_SCHEMA["required"], *rules, "allow", "hold", "reject", "verdict"):
+    assert rules_of(prompt) == rules
+    for word in (*FIELDS, "allow", "hold", "reject", "verdict"):
         assert f"`{word}`" in prompt, word
+
+
+def test_the_rules_of_the_prompt_are_the_only_ones_that_the_model_can_name() -> None:
+    prompt = "You judge.\n# Rules\n- `hate`: slurs\n- `spam`: `not-this`\ntext\n# Answer\n- `reason`: one sentence\n"
+    schema = verdict_schema(prompt)
+    assert schema["properties"]["rule"]["enum"] == ["none", "hate", "spam"]
+    assert schema["required"] == list(FIELDS)
+    assert rules_of("no such section") == []
