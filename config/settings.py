@@ -51,7 +51,9 @@ class Settings(BaseSettings):
     guardrail_version: str = Field("1", pattern=r"^[1-9][0-9]{0,7}$", description="a pinned number, never DRAFT")
     classifier_model: str = Field("amazon.nova-lite-v1:0", description="Bedrock model id of the gray-zone classifier")
 
-    floor_confidence: float = Field(30.0, ge=0, le=100, description="Rekognition MinConfidence; findings below are lost")
+    floor_confidence: float = Field(
+        30.0, ge=0, le=100, description="Rekognition MinConfidence; findings below are lost"
+    )
     video_check_seconds: int = Field(15, ge=1, le=900, description="first wait between checks of a video job")
     video_deadline_seconds: int = Field(21_600, ge=1, description="a job without an answer by then is held")
     max_text_bytes: int = Field(1_000_000, ge=1, description="a longer text object is held, not read")

@@ -30,8 +30,11 @@ class Item:
 
     @property
     def version(self) -> str:
-        """What tells this upload from others of its key: the VersionId, else the ETag."""
-        return self.version_id or f"etag:{self.etag}"
+        """What tells this upload from others of its key: the VersionId, else the ETag and the event.
+
+        The ETag alone is no name: the same bytes uploaded again after a takedown are to be judged again.
+        """
+        return self.version_id or f"etag:{self.etag}@{self.sequencer or self.event_time.isoformat()}"
 
     @property
     def location(self) -> str:

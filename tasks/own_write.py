@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from tasks.desk import Desk
 from tasks.intake.upload import REDACTS, Upload
 from tasks.item import Item
@@ -24,8 +27,15 @@ def own_write(desk: Desk, item: Item, upload: Upload, *, attempt: int) -> Outcom
     if original is None or "redact" not in original.plan:
         return None
     receipt = original.receipts.get("redact")
-    if receipt and receipt["version"] == item.version:
+    if receipt and _wrote(receipt, item, upload):
         return Skipped("modfleet wrote it")
     if receipt is None and original.status is Status.PENDING and attempt <= MAX_WAITS:
         return Retry(WAIT_SECONDS, "perhaps a redacted copy whose receipt is on its way")
     return None
+
+
+def _wrote(receipt: Mapping[str, Any], item: Item, upload: Upload) -> bool:
+    if item.version_id:
+        return bool(receipt["version_id"] == item.version_id)
+    # An ETag vouches for the bytes and not for the caption beside them.
+    return bool(receipt["etag"] == item.etag) and not upload.caption

@@ -36,8 +36,7 @@ def redact(desk: Desk, standing: Standing) -> dict[str, Any]:
     if item.version_id:
         # What is behind the masked text is the text itself.
         erase(desk.aws, item)
-    version = written.get("VersionId") if item.version_id else f"etag:{_etag(written)}"
-    return {"spans": len(standing.spans), "version": version}
+    return {"spans": len(standing.spans), "version_id": written.get("VersionId"), "etag": written["ETag"].strip('"')}
 
 
 def _write(
@@ -67,7 +66,3 @@ def _written_before(desk: Desk, standing: Standing, masked: bytes) -> dict[str, 
     if current["Bytes"] != masked:
         raise Moved("a newer upload took its place")
     return current
-
-
-def _etag(answer: dict[str, Any]) -> str:
-    return str(answer["ETag"]).strip('"')

@@ -1,0 +1,64 @@
+# The door to modfleet. Every target sets up what it needs in .venv; a bare machine has python3, make and git.
+
+PY ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := $(BIN)/python -m deploy.local
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up cloud test check fmt lint types lock clean
+
+help: ## print this
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+setup: $(VENV)/.dev ## install everything into .venv
+demo: $(VENV)/.local ## show the main job on this laptop: uploads judged, violations gone (DIR=folder for your own files)
+	@$(RUN).demo $(if $(DIR),--dir "$(DIR)") $(if $(JSON),--json)
+up: $(VENV)/.local ## run the local cloud and a worker until Ctrl-C
+	@$(RUN).run up
+cloud: $(VENV)/.local ## run the local cloud alone until Ctrl-C
+	@$(RUN).run cloud
+test: $(VENV)/.dev ## run the tests (T="-k name" for some of them)
+	@$(BIN)/python -m pytest $(T)
+check: lint types test ## what CI runs
+fmt: $(VENV)/.dev ## format the code
+	@$(BIN)/ruff check --fix-only --quiet . && $(BIN)/ruff format .
+lint: $(VENV)/.dev ## style, formatting, and imports that go one way
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports --no-cache
+types: $(VENV)/.dev ## mypy, strict
+	@$(BIN)/mypy
+
+lock: $(VENV)/.dev ## pin the newest allowed versions, with hashes
+	@$(COMPILE) --all-extras --upgrade --output-file requirements-dev.lock pyproject.toml
+	@$(COMPILE) --extra local --extra setup --constraint requirements-dev.lock --output-file requirements.lock pyproject.toml
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
+
+clean: ## remove the venv and what the local cloud wrote
+	@rm -rf $(VENV) .modfleet .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# ---- installation: exactly what the lock files say, by hash ----
+
+$(BIN)/python:
+	@$(PY) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "modfleet needs Python 3.11 or newer; name one: make PY=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PY) -m venv $(VENV) \
+	  || { rm -rf $(VENV); echo "$(PY) has no venv module (on Debian: apt-get install python3-venv)" >&2; exit 1; }
+
+# uv installs three times faster than pip, and pip installs uv. Where uv finds no index that pip does, pip goes on.
+define install
+	@awk '/^[^ ]/ { on = /^uv==/ } on' $(1) > $(VENV)/uv.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $(VENV)/uv.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r $(1) \
+	  || $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $(1)
+endef
+
+$(VENV)/.local: requirements.lock pyproject.toml Makefile | $(BIN)/python
+	@echo "installing modfleet into $(VENV) ..."
+	$(call install,requirements.lock)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.local
+	@echo "installing the development tools into $(VENV) ..."
+	$(call install,requirements-dev.lock)
+	@touch $@
