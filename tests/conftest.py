@@ -26,8 +26,8 @@ _AI = {"rekognition": "REKOGNITION", "comprehend": "COMPREHEND", "bedrock-runtim
 
 @pytest.fixture(scope="session")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
-    """A running local cloud whose video jobs take half a second; `cloud.environment` describes it."""
-    with LocalCloud(home=tmp_path_factory.mktemp("modfleet"), knobs=Knobs(job_seconds=0.5)) as running:
+    """A running local cloud whose video jobs take a second; `cloud.environment` describes it."""
+    with LocalCloud(home=tmp_path_factory.mktemp("modfleet"), knobs=Knobs(job_seconds=1)) as running:
         yield running
 
 
@@ -75,8 +75,14 @@ def unique() -> str:
 
 @pytest.fixture(scope="session")
 def flagged_image() -> bytes:
-    """256 px of colour noise that open_nsfw takes for something explicit; nobody else would. A PNG."""
-    return (FIXTURES / "abstract20_grid.png").read_bytes()
+    """256 px of colour noise that open_nsfw takes for something explicit; nobody else would. A PNG.
+
+    The file in the fixtures is its 20 x 20 grid: below Rekognition's minimum, unless scaled up.
+    """
+    out = io.BytesIO()
+    grid = Image.open(FIXTURES / "abstract20_grid.png")
+    grid.resize((256, 256), Image.Resampling.BICUBIC).save(out, "PNG")
+    return out.getvalue()
 
 
 @pytest.fixture(scope="session")
@@ -96,7 +102,12 @@ def make_video() -> Callable[..., bytes]:
     """Make a video of pictures: `make_video([picture, ...], seconds_each=1, codec="libx264", card={...})`."""
 
     def make(
-        pictures: Sequence[bytes], *, seconds_each: float = 1, codec: str = "libx264", form: str = "mp4", card: object = None
+        pictures: Sequence[bytes],
+        *,
+        seconds_each: float = 1,
+        codec: str = "libx264",
+        form: str = "mp4",
+        card: object = None,
     ) -> bytes:
         out = io.BytesIO()
         with av.open(out, "w", format=form) as container:

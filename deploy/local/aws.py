@@ -12,7 +12,7 @@ REGION = "us-east-1"
 KEY = "local"
 
 
-def client(service: str, endpoint: str) -> Any:  # noqa: ANN401  # boto3 makes its classes at run time
+def client(service: str, endpoint: str) -> Any:  # boto3 makes its classes at run time
     """A boto3 client of `service` at `endpoint`, with the local key pair and no retries."""
     return boto3.Session(KEY, KEY, region_name=REGION).client(
         service,  # type: ignore[call-overload]  # the stubs know only literal names

@@ -42,7 +42,7 @@ def _meets(statement: Mapping[str, Any], *, action: str, resource: str, context:
     )
 
 
-def _is_about_outsiders(principal: Any) -> bool:  # noqa: ANN401  # a string or a map, by IAM's grammar
+def _is_about_outsiders(principal: Any) -> bool:  # a string or a map, by IAM's grammar
     if principal == "*":
         return True
     return any("*" in _listed(names) or "cloudfront.amazonaws.com" in _listed(names) for names in principal.values())
@@ -90,5 +90,5 @@ _OPERATORS: dict[str, tuple[Callable[[str, str], bool], bool]] = {
 }
 
 
-def _listed(value: Any) -> list[Any]:  # noqa: ANN401  # IAM writes one of a thing without its list
+def _listed(value: Any) -> list[Any]:  # IAM writes one of a thing without its list
     return list(value) if isinstance(value, list | tuple) else [value]

@@ -94,5 +94,5 @@ class Child:
 
 
 def clean_environment() -> dict[str, str]:
-    """This process's environment without what would send AWS calls elsewhere, or settings of another modfleet."""
+    """The environment of this process without what would send AWS calls elsewhere, or settings of another modfleet."""
     return {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MODFLEET_"))}

@@ -58,7 +58,7 @@ def ministack(port: int) -> App:
         PERSIST_STATE="0",
         DOCKER_HOST="unix:///nonexistent/docker.sock",
     )
-    from ministack.app import app  # type: ignore[import-untyped]  # noqa: PLC0415  # after the environment above
+    from ministack.app import app  # noqa: PLC0415  # after the environment above
 
     logging.getLogger().setLevel(logging.WARNING)
     served: App = app

@@ -42,7 +42,7 @@ class Edge:
     no older version can be asked for.
     """
 
-    def __init__(self, s3: Any, *, bucket: str | None = None) -> None:  # noqa: ANN401  # a boto3 client
+    def __init__(self, s3: Any, *, bucket: str | None = None) -> None:  # a boto3 client
         self._s3 = s3
         self.bucket = bucket
         self._cache: dict[str, Page] = {}
@@ -50,7 +50,7 @@ class Edge:
         #: Counts purges: what was read before one must not be cached after it.
         self._purges = 0
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  # ASGI's signature
         """Answer one request."""
         if scope["method"] not in ("GET", "HEAD"):
             return await _say(send, Page(405, "text/plain", b"GET or HEAD only\n"), cache="Miss")

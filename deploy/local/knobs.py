@@ -18,9 +18,8 @@ class Knobs:
     tps: float = 0.0
     #: Share of calls, 0 to 1, that end in the service's internal error: evenly spread, not by chance.
     fail_rate: float = 0.0
-    #: Pixels. Rekognition refuses images with a side under 50 (its limits page has said 80, too). The default
-    #: refuses none, so that tiny cards and the 20-pixel fixture picture can be uploaded as they are.
-    shortest_side: int = 1
+    #: Pixels; images with a shorter side are refused, as Rekognition does (copies of its limits page say 50 or 80).
+    shortest_side: int = 50
     #: Running video jobs; Rekognition's own default is 20.
     jobs: int = 20
     #: Seconds that a video job takes at least.
@@ -34,8 +33,8 @@ class Knobs:
     def add_flags(cls, parser: argparse.ArgumentParser) -> None:
         """Give `parser` one flag per knob, defaulting to the environment."""
         for field in fields(cls):
-            default = os.environ.get(f"MODFLEET_LOCAL_AI_{field.name.upper()}", field.default)
-            kind = type(field.default)
+            kind: type[int] | type[float] = int if isinstance(field.default, int) else float
+            default = os.environ.get(f"MODFLEET_LOCAL_AI_{field.name.upper()}", str(field.default))
             parser.add_argument(_flag(field.name), type=kind, default=kind(default))
 
     @classmethod

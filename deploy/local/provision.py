@@ -30,7 +30,7 @@ def provision(endpoint: str) -> dict[str, str]:
     return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
 
-def _reasons(cloudformation: Any) -> str:  # noqa: ANN401  # a boto3 client
+def _reasons(cloudformation: Any) -> str:  # a boto3 client
     events = cloudformation.describe_stack_events(StackName=STACK)["StackEvents"]
     failed = [event for event in events if event["ResourceStatus"].endswith("FAILED")]
     return "\n".join(f"{e['LogicalResourceId']}: {e.get('ResourceStatusReason', '')}" for e in failed)

@@ -80,6 +80,11 @@ class LocalCloud:
         """End everything."""
         self.stop()
 
+    @property
+    def pids(self) -> list[int]:
+        """Process ids of the children."""
+        return [child.pid for child in self._children]
+
     def child_environment(self) -> dict[str, str]:
         """`environment` for a child process, over a clean copy of this one's."""
         return clean_environment() | self.environment
@@ -96,10 +101,10 @@ class LocalCloud:
 
     def _start(self) -> None:
         ports = self._ports
-        flags = ("--port", str(ports.cloud), "--edge-port", str(ports.edge))
-        cloud = self._child("cloud", "deploy.local.cloud", *flags).announced()
-        flags = ("--port", str(ports.ai), "--s3", cloud["endpoint"], *self.knobs.flags())
-        ai = self._child("ai", "deploy.local.ai.server", *flags).announced()
+        cloud_flags = ("--port", str(ports.cloud), "--edge-port", str(ports.edge))
+        cloud = self._child("cloud", "deploy.local.cloud", *cloud_flags).announced()
+        ai_flags = ("--port", str(ports.ai), "--s3", cloud["endpoint"], *self.knobs.flags())
+        ai = self._child("ai", "deploy.local.ai.server", *ai_flags).announced()
         self.environment = _environment(cloud, ai["endpoint"])
         lines = (f"{name}={shlex.quote(value)}\n" for name, value in self.environment.items())
         self.env_file.write_text("".join(lines), encoding="utf-8")

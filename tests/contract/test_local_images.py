@@ -35,6 +35,11 @@ def _code(refused: pytest.ExceptionInfo[ClientError]) -> str:
     return str(refused.value.response["Error"]["Code"])
 
 
+def _photo() -> np.ndarray[Any, Any]:
+    photo: np.ndarray[Any, Any] = data.astronaut()  # type: ignore[no-untyped-call]
+    return photo
+
+
 def _picture(pixels: np.ndarray[Any, Any], form: str) -> bytes:
     out = io.BytesIO()
     Image.fromarray(pixels).save(out, form)
@@ -50,7 +55,7 @@ def test_the_fixture_image_is_flagged(detect: Detect, flagged_image: bytes) -> N
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG"])
 def test_a_photo_is_not_flagged(form: str, detect: Detect) -> None:
-    assert detect(_picture(data.astronaut(), form), MinConfidence=30) == []
+    assert detect(_picture(_photo(), form), MinConfidence=30) == []
 
 
 def test_an_object_is_looked_at_in_the_version_that_was_asked_for(
@@ -125,31 +130,37 @@ def test_a_fault_card_fails_as_often_as_it_says_for_each_object(
 def test_what_rekognition_cannot_read_is_refused(detect: Detect, flagged_image: bytes) -> None:
     gif = io.BytesIO()
     Image.new("RGB", (64, 64)).save(gif, "GIF")
-    jpeg = _picture(data.astronaut(), "JPEG")
+    jpeg = _picture(_photo(), "JPEG")
     for content in (gif.getvalue(), b"not an image", flagged_image[:-100], jpeg[: len(jpeg) // 2]):
         with pytest.raises(ClientError) as refused:
             detect(content)
         assert _code(refused) == "InvalidImageFormatException"
 
 
-def test_a_picture_over_ten_thousand_pixels_long_is_refused(
-    detect: Detect, plain_image: Callable[..., bytes]
-) -> None:
+def test_a_picture_over_ten_thousand_pixels_long_is_refused(detect: Detect, plain_image: Callable[..., bytes]) -> None:
     assert detect(plain_image(size=(10_000, 50))) == []
     with pytest.raises(ClientError) as refused:
         detect(plain_image(size=(10_001, 50)))
     assert _code(refused) == "ImageTooLargeException"
 
 
-def test_a_small_picture_is_refused_where_the_stand_in_is_told_so(
-    stand_in: Callable[..., SimpleNamespace], detect: Detect, plain_image: Callable[..., bytes]
+def test_a_picture_under_fifty_pixels_is_refused_unless_its_card_speaks(
+    detect: Detect, plain_image: Callable[..., bytes]
 ) -> None:
-    strict = stand_in(shortest_side=50).rekognition
-    assert strict.detect_moderation_labels(Image={"Bytes": plain_image(size=(50, 50))})["ModerationLabels"] == []
+    assert detect(plain_image(size=(50, 50))) == []
     with pytest.raises(ClientError) as refused:
-        strict.detect_moderation_labels(Image={"Bytes": plain_image(size=(49, 64))})
+        detect(plain_image(size=(49, 64)))
     assert _code(refused) == "InvalidParameterException"
-    assert detect(plain_image(size=(1, 1))) == []
+    assert [label["Name"] for label in detect(plain_image(size=(1, 1), card={"labels": {"Gambling": 90}}))] == [
+        "Gambling"
+    ]
+
+
+def test_the_least_size_can_be_set(stand_in: Callable[..., SimpleNamespace], plain_image: Callable[..., bytes]) -> None:
+    strict = stand_in(shortest_side=80).rekognition
+    with pytest.raises(ClientError) as refused:
+        strict.detect_moderation_labels(Image={"Bytes": plain_image(size=(79, 80))})
+    assert _code(refused) == "InvalidParameterException"
 
 
 def test_bytes_over_five_megabytes_are_too_large(detect: Detect, plain_image: Callable[..., bytes]) -> None:

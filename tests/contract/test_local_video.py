@@ -41,7 +41,7 @@ def finish(clients: SimpleNamespace) -> Finish:
 def photo() -> bytes:
     """A photo that nobody minds, as a PNG."""
     out = io.BytesIO()
-    Image.fromarray(data.astronaut()).save(out, "PNG")
+    Image.fromarray(data.astronaut()).save(out, "PNG")  # type: ignore[no-untyped-call]
     return out.getvalue()
 
 
@@ -125,7 +125,8 @@ def test_pages_together_are_the_whole(
 ) -> None:
     job_id = clients.rekognition.start_content_moderation(Video=put(make_video([photo], card=LONG)))["JobId"]
     whole = finish(job_id)["ModerationLabels"]
-    pages, more = [], {}
+    pages: list[list[dict[str, Any]]] = []
+    more: dict[str, str] = {}
     while True:
         page = clients.rekognition.get_content_moderation(JobId=job_id, MaxResults=3, **more)
         pages.append(page["ModerationLabels"])
@@ -136,7 +137,9 @@ def test_pages_together_are_the_whole(
     assert [label for page in pages for label in page] == whole
 
 
-def test_a_page_token_of_nowhere_is_refused(clients: SimpleNamespace, put: Put, finish: Finish, short_video: bytes) -> None:
+def test_a_page_token_of_nowhere_is_refused(
+    clients: SimpleNamespace, put: Put, finish: Finish, short_video: bytes
+) -> None:
     job_id = clients.rekognition.start_content_moderation(Video=put(short_video))["JobId"]
     finish(job_id)
     with pytest.raises(ClientError) as refused:
@@ -155,24 +158,25 @@ def test_a_token_starts_one_job_and_is_bound_to_its_request(
     assert _code(refused) == "IdempotentParameterMismatchException"
 
 
-@pytest.mark.parametrize("what", ["empty", "text", "cut", "mpeg4", "mkv"])
-def test_what_is_no_h264_in_mp4_makes_a_job_that_fails_with_a_reason(
-    what: str,
-    clients: SimpleNamespace,
-    put: Put,
-    finish: Finish,
-    make_video: Callable[..., bytes],
-    photo: bytes,
-    short_video: bytes,
-) -> None:
-    content = {
+@pytest.fixture(params=["empty", "text", "cut", "mpeg4", "mkv"])
+def unwatchable(
+    request: pytest.FixtureRequest, make_video: Callable[..., bytes], photo: bytes, short_video: bytes
+) -> bytes:
+    """What is no H.264 in an MP4 or MOV."""
+    contents: dict[str, Callable[[], bytes]] = {
         "empty": lambda: b"",
         "text": lambda: b"no video at all",
         "cut": lambda: short_video[:200],
         "mpeg4": lambda: make_video([photo], codec="mpeg4"),
         "mkv": lambda: make_video([photo], form="matroska"),
-    }[what]()
-    done = finish(clients.rekognition.start_content_moderation(Video=put(content))["JobId"])
+    }
+    return contents[request.param]()
+
+
+def test_what_cannot_be_watched_makes_a_job_that_fails_with_a_reason(
+    unwatchable: bytes, clients: SimpleNamespace, put: Put, finish: Finish
+) -> None:
+    done = finish(clients.rekognition.start_content_moderation(Video=put(unwatchable))["JobId"])
     assert done["JobStatus"] == "FAILED"
     assert done["StatusMessage"]
     assert done["ModerationLabels"] == []

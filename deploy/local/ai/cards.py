@@ -11,7 +11,7 @@ The bytes `MODERATION-TEST-CARD{...}` anywhere in an object or a text, where `{.
 - `{"fault": "ThrottlingException", "times": 3}`: the next N calls about it raise that error, then all is normal;
 - `"note": "..."` beside any of these tells two cards apart.
 
-A card speaks for its content: no model looks at an object whose card has labels.
+A card speaks for its content: no model looks at an object whose card has labels, and a picture with one may be tiny.
 """
 
 from __future__ import annotations

@@ -100,7 +100,7 @@ def _verdict(text: str, schema: Params) -> dict[str, Any]:
 
 
 def _fitted(verdict: Params, schema: Params) -> dict[str, Any]:
-    """The verdict as the tool wants it: missing required fields filled in, and no unknown ones where it forbids them."""
+    """The verdict as the tool wants it: required fields filled in, and no unknown ones where it forbids them."""
     properties = schema.get("properties", {})
     closed = schema.get("additionalProperties") is False
     kept = {name: value for name, value in verdict.items() if name in properties or not closed}
@@ -108,7 +108,7 @@ def _fitted(verdict: Params, schema: Params) -> dict[str, Any]:
     return kept | {name: _filler(properties.get(name, {})) for name in missing}
 
 
-def _filler(schema: Params) -> Any:  # noqa: ANN401  # whatever JSON the schema asks for
+def _filler(schema: Params) -> Any:  # whatever JSON the schema asks for
     """The least value that fits a JSON schema of the kind that tools have."""
     if schema.get("enum"):
         return schema["enum"][0]

@@ -53,7 +53,7 @@ def watch(content: bytes, eyes: Eyes | None) -> Footage:
     return Footage(metadata, samples)
 
 
-def _video_stream(container: Any) -> Any:  # noqa: ANN401  # PyAV's classes are made at run time
+def _video_stream(container: Any) -> Any:  # PyAV's classes are made at run time
     if "mp4" not in container.format.name.split(","):
         raise Unwatchable("the video is not MP4 or MOV")
     if not container.streams.video:
@@ -64,7 +64,7 @@ def _video_stream(container: Any) -> Any:  # noqa: ANN401  # PyAV's classes are 
     return stream
 
 
-def _metadata(container: Any, stream: Any) -> dict[str, Any]:  # noqa: ANN401
+def _metadata(container: Any, stream: Any) -> dict[str, Any]:
     return {
         "Codec": "h264",
         "DurationMillis": int((container.duration or 0) / 1000),
@@ -75,7 +75,7 @@ def _metadata(container: Any, stream: Any) -> dict[str, Any]:  # noqa: ANN401
     }
 
 
-def _sampled(container: Any, stream: Any, duration_ms: int) -> Iterator[tuple[int, Image.Image]]:  # noqa: ANN401
+def _sampled(container: Any, stream: Any, duration_ms: int) -> Iterator[tuple[int, Image.Image]]:
     if duration_ms > EVERY_FRAME_SECONDS * 1000:
         stream.codec_context.skip_frame = "NONKEY"
     step = max(STEP_MS, duration_ms // MOST_SAMPLES)

@@ -46,7 +46,7 @@ class Guardrail:
         self._faults = faults
 
     def apply_guardrail(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """{guardrailIdentifier, guardrailVersion, source, content, outputScope?} -> the assessment, usage and outputs."""
+        """{guardrailIdentifier, guardrailVersion, source, content, outputScope?} -> assessment, usage, outputs."""
         readings = [self._read(block) for block in params["content"]]
         if not readings:
             raise Refusal("ValidationException", "content must not be empty")

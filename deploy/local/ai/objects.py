@@ -13,7 +13,7 @@ from deploy.local.ai.protocol import Refusal
 class Objects:
     """Reads objects by Rekognition's `S3Object` shape: {Bucket, Name, Version?}."""
 
-    def __init__(self, s3: Any) -> None:  # noqa: ANN401  # a boto3 client
+    def __init__(self, s3: Any) -> None:  # a boto3 client
         self._s3 = s3
 
     def read(self, where: Mapping[str, Any], *, most: int, too_large: str) -> bytes:

@@ -59,8 +59,9 @@ class Protocol:
     def parse(self, method: str, raw_path: str, *, headers: Mapping[str, str], body: bytes) -> Call:
         """The call that a request makes; raises Refusal with the code that the service would give."""
         target = headers.get("x-amz-target")
+        uri: dict[str, str] = {}
         if target is not None:
-            operation, uri = self._targeted(target), {}
+            operation = self._targeted(target)
         else:
             operation, uri = self._routed(method, raw_path)
         service = operation.service_model.service_name
@@ -68,6 +69,7 @@ class Protocol:
 
     def answer(self, call: Call, result: Mapping[str, Any]) -> Answer:
         """`result` as HTTP. It is held against the model too: an answer that AWS could not give is a defect here."""
+        assert call.operation.output_shape is not None
         read(result, call.operation.output_shape)
         return Answer(200, _headers(call.service), json.dumps(result).encode())
 
@@ -112,6 +114,7 @@ def _json(body: bytes) -> dict[str, Any]:
 
 
 def _params(operation: OperationModel, document: Mapping[str, Any]) -> dict[str, Any]:
+    assert operation.input_shape is not None
     try:
         params: dict[str, Any] = read(document, operation.input_shape)
     except Mistyped as mistyped:

@@ -28,7 +28,7 @@ class Images:
         self._shortest_side = shortest_side
 
     def detect_moderation_labels(self, params: Params) -> dict[str, Any]:
-        """{Image: {Bytes} or {S3Object}, MinConfidence?} -> {ModerationLabels, ModerationModelVersion, ContentTypes}."""
+        """{Image: {Bytes} or {S3Object}, MinConfidence?} -> {ModerationLabels, ModerationModelVersion, ...}."""
         _refuse_adapters(params)
         content, about = self._content(params["Image"])
         card = read_card(content)
@@ -57,10 +57,10 @@ class Images:
             raise Refusal("InvalidImageFormatException", "Request has invalid image format") from None
         except ImageTooLarge:
             raise Refusal("ImageTooLargeException", "The image's dimensions are too large") from None
-        if min(image.size) < self._shortest_side:
-            raise Refusal("InvalidParameterException", "Request has invalid parameters")
         if card is not None and card.labels is not None:
             return card.labels
+        if min(image.size) < self._shortest_side:
+            raise Refusal("InvalidParameterException", "Request has invalid parameters")
         return (Sighting("Explicit", self._eyes.look_at(content, image)),)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from botocore.model import ListShape, MapShape, Shape, StringShape, StructureShape
@@ -26,7 +26,7 @@ class Unfit(Exception):
         super().__init__(f"{len(problems)} {noun} detected: {'; '.join(listed)}")
 
 
-def read(value: Any, shape: Shape) -> Any:  # noqa: ANN401  # JSON in, the shape's value out
+def read(value: Any, shape: Shape) -> Any:  # JSON in, the shape's value out
     """`value` as `shape` says: blobs decoded to bytes, nulls left out.
 
     Raises Mistyped on the first wrong JSON type, Unfit with every missing or unknown member and
@@ -43,13 +43,13 @@ class _Reader:
     def __init__(self) -> None:
         self.problems: dict[str, str] = {}
 
-    def read(self, value: Any, shape: Shape, path: str) -> Any:  # noqa: ANN401
+    def read(self, value: Any, shape: Shape, path: str) -> Any:
         if getattr(shape, "is_document_type", False):
             return value
         expected, name = _JSON_TYPES[shape.type_name]
         if not isinstance(value, expected) or (isinstance(value, bool) and shape.type_name != "boolean"):
             raise Mistyped(f"the value at '{path}' is not a {name}")
-        method = getattr(self, f"_{shape.type_name}", self._number)
+        method: Callable[..., Any] = getattr(self, f"_{shape.type_name}", self._number)
         return method(value, shape, path)
 
     def _structure(self, value: Mapping[str, Any], shape: StructureShape, path: str) -> dict[str, Any]:
@@ -88,7 +88,7 @@ class _Reader:
         self._within(len(content), shape, path, "length")
         return content
 
-    def _boolean(self, value: bool, shape: Shape, path: str) -> bool:  # noqa: ARG002, FBT001  # one signature for all
+    def _boolean(self, value: bool, shape: Shape, path: str) -> bool:  # noqa: ARG002  # one signature for all
         return value
 
     def _number(self, value: float, shape: Shape, path: str) -> float:

@@ -30,7 +30,13 @@ PHRASES: dict[str, dict[str, tuple[str, ...]]] = {
         "MEDIUM": ("send nudes", "send me nudes"),
     },
     "VIOLENCE": {
-        "HIGH": ("i will kill you", "i'll kill you", "going to kill you", "kill yourself", "i will find you and hurt you"),
+        "HIGH": (
+            "i will kill you",
+            "i'll kill you",
+            "going to kill you",
+            "kill yourself",
+            "i will find you and hurt you",
+        ),
         "MEDIUM": ("i will hurt you", "i'll hurt you", "beat you up"),
     },
     "MISCONDUCT": {
