@@ -40,7 +40,7 @@ def _denies(condition: object, context: dict[str, str], **changes: object) -> bo
         ({"StringNotEquals": {TAG: "allowed"}}, {}, True),
         ({"StringEqualsIfExists": {TAG: "blocked"}}, {}, True),
         ({"ArnNotEquals": {"aws:PrincipalArn": "arn:aws:iam::1:role/w"}}, {}, True),
-        ({"ArnNotLike": {"aws:PrincipalArn": "arn:aws:iam::1:role/*"}}, {"AWS:principalarn": "arn:aws:iam::1:role/w"}, False),
+        ({"ArnNotLike": {"aws:PrincipalArn": "arn:*:role/*"}}, {"AWS:principalarn": "arn:aws:iam::1:role/w"}, False),
         ({"Bool": {"aws:SecureTransport": "false"}}, {"aws:SecureTransport": "true"}, False),
         ({**BLOCKED, "Bool": {"aws:SecureTransport": "false"}}, {TAG: "blocked", "aws:SecureTransport": "true"}, False),
         ({"DateGreaterThan": {"aws:CurrentTime": "2020-01-01"}}, {}, True),
