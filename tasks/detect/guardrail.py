@@ -70,9 +70,8 @@ def _seen(assessment: Mapping[str, Any]) -> Iterator[tuple[str, float, str]]:
     """(label, confidence, rule) of everything detected except personal data."""
     for content in assessment.get("contentPolicy", {}).get("filters", ()):
         if _is_detected(content, otherwise=content["confidence"] != "NONE"):
-            confidence = CONFIDENCE.get(content["confidence"], STRONGEST)
             # Blocked without a confidence is a contradiction: believe the block.
-            yield f"guardrail/{content['type']}", confidence or STRONGEST, ""
+            yield f"guardrail/{content['type']}", CONFIDENCE.get(content["confidence"]) or STRONGEST, ""
     for topic in assessment.get("topicPolicy", {}).get("topics", ()):
         if _is_detected(topic):
             yield f"guardrail/topic/{topic['name']}", CERTAIN, ""

@@ -61,6 +61,12 @@ def test_the_operators_own_pattern_that_blocks_is_a_finding(recorded: Recorded) 
     assert seen(read(recorded, "own-pattern")) == [("guardrail/word/custom", 100.0, "BLOCKED")]
 
 
+def test_the_operators_own_pattern_that_masks_is_a_suggestion(recorded: Recorded) -> None:
+    answer = recorded("bedrock-runtime.ApplyGuardrail.own-pattern")
+    answer["assessments"][0]["sensitiveInformationPolicy"]["regexes"][0]["action"] = "ANONYMIZED"
+    assert read_guardrail(answer, version="3") == GuardrailAnswer(findings=(), suggests_pii=True)
+
+
 def test_an_intervention_that_we_cannot_explain_is_held(recorded: Recorded) -> None:
     assert seen(read(recorded, "unexplained")) == [("unreadable/guardrail-answer", 100.0, "")]
 

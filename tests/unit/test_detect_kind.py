@@ -75,6 +75,7 @@ def test_the_whole_object_tells_its_kind(head: bytes, expected: Kind) -> None:
         ("<!DOCTYPE drawing [" + "x" * 20, Kind.UNKNOWN),
         ("<!doctype html><p>" + "x" * 20, Kind.TEXT),
         ("<p>" + "x" * 20, Kind.TEXT),
+        ("<!-- a --><!-- b --><p>" + "x" * 20, Kind.TEXT),
     ],
 )
 def test_of_a_longer_object_what_is_still_to_come_counts(head: str, expected: Kind) -> None:

@@ -133,5 +133,5 @@ def test_pages_that_go_in_a_circle_end(offline_aws: Aws, stub: Stub, recorded: R
     stubber = stub(offline_aws.rekognition)
     for _ in range(2):
         stubber.add_response("get_content_moderation", recorded(GET + "page-1"))
-    with pytest.raises(Transient):
+    with pytest.raises(Transient, match="circle"):
         check_video(offline_aws, JOB)
