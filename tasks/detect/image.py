@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from tasks.aws.calls import call
-from tasks.aws.faults import Permanent, Unreadable
+from tasks.aws.faults import Unreadable
 from tasks.detect.finding import Finding
 from tasks.detect.reference import explain, label_path, parents, s3_object
 from tasks.detect.small_image import MAX_INLINE_BYTES, enlarge
@@ -21,11 +21,13 @@ DETECTOR = "rekognition-image"
 #: Rekognition reads at most 15 MB from S3: https://docs.aws.amazon.com/rekognition/latest/dg/limits.html
 MAX_IMAGE_BYTES = 15 * 1024 * 1024
 #: All that Rekognition says of an image below its minimum side; the request's other parameters are always ours.
-TOO_SMALL = "InvalidParameterException"
+REFUSED = "image-refused"
 
 
 def look_at_image(aws: Aws, item: Item, *, floor: float) -> tuple[Finding, ...]:
     """Everything Rekognition sees in this version of the image with at least `floor` (0-100) confidence.
+
+    An image below Rekognition's minimum side is enlarged and sent as bytes.
 
     Raises Unreadable (`image-size`, `image-format`, `s3-object`), Gone, and what every call raises.
     """
@@ -34,10 +36,8 @@ def look_at_image(aws: Aws, item: Item, *, floor: float) -> tuple[Finding, ...]:
     try:
         return _look(aws, {"S3Object": s3_object(item)}, floor=floor)
     except Unreadable as fault:
-        raise explain(aws, item, fault) from fault.__cause__
-    except Permanent as fault:
-        if fault.code != TOO_SMALL or item.size > MAX_INLINE_BYTES:
-            raise
+        if fault.reason != REFUSED or item.size > MAX_INLINE_BYTES:
+            raise explain(aws, item, fault) from fault.__cause__
     return _look(aws, {"Bytes": enlarge(read_body(aws, item))}, floor=floor)
 
 
