@@ -62,7 +62,7 @@ def judge(desk: Desk, item: Item, upload: Upload) -> Outcome:
         distrust(desk, item)
     caption = look_at_words(desk, item, text=upload.caption, part="caption", surface=surface)
     try:
-        seen = look(desk, item, kind=standing.kind, surface=surface)
+        seen = look(desk, item, kind=standing.kind, head=upload.head, surface=surface)
     except (Gone, Moved):
         return set_aside(desk, item, Status.GONE)
     if isinstance(seen, Job):

@@ -6,7 +6,8 @@ from tasks.aws.calls import call
 from tasks.aws.faults import Unreadable
 from tasks.desk import Desk
 from tasks.detect.finding import Finding
-from tasks.detect.look import start_job, unreadable
+from tasks.detect.kind import unreadable
+from tasks.detect.look import start_job
 from tasks.detect.video import check_video
 from tasks.intake.message import VideoCheck, write_video_check
 from tasks.record.standing import Standing
@@ -35,7 +36,7 @@ def look_in(desk: Desk, standing: Standing, *, job_id: str) -> tuple[str, Findin
 def look_in_later(desk: Desk, check: VideoCheck) -> None:
     """Send the check as a delayed message on the video lane."""
     first = desk.settings.video_check_seconds
-    delay = min(first * 2 ** (check.check - 1), max(first, MAX_CHECK_SECONDS))
+    delay = min(first * 2 ** min(check.check - 1, 16), max(first, MAX_CHECK_SECONDS))
     url = desk.settings.queue_url("video")
     call(
         desk.aws.store,

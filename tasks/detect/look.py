@@ -9,7 +9,7 @@ from tasks.decide.policy import Surface
 from tasks.desk import Desk
 from tasks.detect.finding import Finding
 from tasks.detect.image import look_at_image
-from tasks.detect.kind import Kind
+from tasks.detect.kind import UNREADABLE_KINDS, Kind, unreadable
 from tasks.detect.text import TextChain, look_at_text
 from tasks.detect.video import start_video
 from tasks.intake.upload import decode, read_body
@@ -23,8 +23,10 @@ class Job:
     id: str
 
 
-def look(desk: Desk, item: Item, *, kind: Kind, surface: Surface) -> tuple[Finding, ...] | Job:
+def look(desk: Desk, item: Item, *, kind: Kind, head: bytes, surface: Surface) -> tuple[Finding, ...] | Job:
     """What there is to see in an item, or the job that is looking; what cannot be looked at is a finding too.
+
+    `head` is what has been read of it already; a short text is not read again.
 
     Raises Gone or Moved when the item is not there any more, and only then.
     """
@@ -32,12 +34,12 @@ def look(desk: Desk, item: Item, *, kind: Kind, surface: Surface) -> tuple[Findi
         if kind is Kind.VIDEO:
             return start_job(desk, item)
         if kind is Kind.TEXT:
-            return look_at_words(desk, item, text=_text_of(desk, item), part="body", surface=surface)
+            return look_at_words(desk, item, text=_text_of(desk, item, head), part="body", surface=surface)
         if kind is Kind.IMAGE:
             return look_at_image(desk.aws, item, floor=desk.settings.floor_confidence)
     except Unreadable as why:
         return (unreadable(why.reason),)
-    return (unreadable(kind.value),)
+    return (unreadable(UNREADABLE_KINDS[kind]),)
 
 
 def start_job(desk: Desk, item: Item) -> Job:
@@ -62,10 +64,10 @@ def look_at_words(desk: Desk, item: Item, *, text: str, part: str, surface: Surf
         raise Permanent(fault.detail, call=fault.call, code=fault.code) from fault
 
 
-def _text_of(desk: Desk, item: Item) -> str:
+def _text_of(desk: Desk, item: Item, head: bytes) -> str:
     if item.size > desk.settings.max_text_bytes:
         raise Unreadable(f"{item.size} bytes", reason="text-size")
-    return decode(read_body(desk.aws, item))
+    return decode(head if item.size <= len(head) else read_body(desk.aws, item))
 
 
 def text_chain(desk: Desk, item: Item, surface: Surface, *, part: str) -> TextChain:
@@ -81,8 +83,3 @@ def text_chain(desk: Desk, item: Item, surface: Surface, *, part: str) -> TextCh
         item_id=item.id,
         policy_version=desk.policy.version,
     )
-
-
-def unreadable(reason: str, *, part: str = "body") -> Finding:
-    """The finding of what nobody could look at; the policy holds it."""
-    return Finding(detector="intake", detector_version="1", label=f"unreadable/{reason}", confidence=100.0, part=part)

@@ -28,6 +28,8 @@ def enlarge(body: bytes) -> bytes:
         with Image.open(io.BytesIO(body), formats=("JPEG", "PNG")) as image:
             width, height = _enlarged(*image.size)
             larger = image.convert("RGB").resize((width, height), Image.Resampling.BICUBIC)
+    except Image.DecompressionBombError:
+        raise Unreadable("too many pixels to decode", reason="image-size") from None
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
         raise Unreadable("the image cannot be decoded", reason="image-format") from None
     target = io.BytesIO()

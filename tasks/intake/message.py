@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from typing import Annotated, Any, TypeVar
 from urllib.parse import unquote_plus
 
-from pydantic import AliasPath, BaseModel, BeforeValidator, Field, ValidationError
+from pydantic import AliasPath, AwareDatetime, BaseModel, BeforeValidator, Field, ValidationError
 
 from tasks.item import Item
 
@@ -55,10 +54,13 @@ Message = Uploads | VideoCheck | Nothing
 def read_message(body: str) -> Message:
     """Say what a message body asks for. Raises NotAMessage."""
     try:
-        document = json.loads(body)
+        return _read(_object(json.loads(body)), unwrapped=False)
+    except NotAMessage:
+        raise
     except ValueError as error:
         raise NotAMessage(f"the body is not JSON: {error}") from None
-    return _read(_object(document), unwrapped=False)
+    except RecursionError:
+        raise NotAMessage("the body is JSON nested too deep to read") from None
 
 
 def _read(document: dict[str, Any], *, unwrapped: bool) -> Message:
@@ -111,14 +113,14 @@ class _Created(BaseModel):
     etag: ETag = Field(min_length=1)
     version_id: str | None = None
     sequencer: Sequencer = ""
-    event_time: datetime
+    event_time: AwareDatetime
 
 
 class _Record(_Created):
     """One record of an S3 event notification."""
 
     event_version: str = Field(validation_alias="eventVersion", pattern=r"^2\.\d+$")
-    event_time: datetime = Field(validation_alias="eventTime")
+    event_time: AwareDatetime = Field(validation_alias="eventTime")
     bucket: str = Field(validation_alias=AliasPath("s3", "bucket", "name"), min_length=3)
     key: str = Field(validation_alias=AliasPath("s3", "object", "key"), min_length=1)
     size: int = Field(0, validation_alias=AliasPath("s3", "object", "size"), ge=0)
@@ -130,7 +132,7 @@ class _Record(_Created):
 class _EventBridge(_Created):
     """An `Object Created` event of EventBridge; its key is not URL-encoded."""
 
-    event_time: datetime = Field(validation_alias="time")
+    event_time: AwareDatetime = Field(validation_alias="time")
     bucket: str = Field(validation_alias=AliasPath("detail", "bucket", "name"), min_length=3)
     key: str = Field(validation_alias=AliasPath("detail", "object", "key"), min_length=1)
     size: int = Field(0, validation_alias=AliasPath("detail", "object", "size"), ge=0)
@@ -150,16 +152,24 @@ class _OwnCheck(BaseModel):
 def _read_records(records: object) -> Message:
     if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
         raise NotAMessage("Records is not a list of objects")
-    created = [record for record in records if str(record.get("eventName", "")).startswith("ObjectCreated:")]
+    created = [(n, record) for n, record in enumerate(records) if _is_upload(record)]
     if not created:
         names = sorted({str(record.get("eventName")) for record in records})
         return _nothing_created(names)
-    return Uploads(tuple(_record_item(number, record) for number, record in enumerate(created)))
+    return Uploads(tuple(_record_item(number, record) for number, record in created))
 
 
 def _record_item(number: int, record: dict[str, Any]) -> Item:
     event = _validate(_Record, record, where=f"Records[{number}]")
-    return _item(event, key=unquote_plus(event.key))
+    try:
+        return _item(event, key=unquote_plus(event.key, errors="strict"))
+    except UnicodeDecodeError:
+        # Read loosely, it would name another object, and the real one would go unseen.
+        raise NotAMessage(f"Records[{number}] names a key that is not URL-encoded UTF-8") from None
+
+
+def _is_upload(record: dict[str, Any]) -> bool:
+    return str(record.get("eventName", "")).startswith("ObjectCreated:")
 
 
 def _item(event: _Created, *, key: str) -> Item:

@@ -9,10 +9,8 @@ from typing import Any
 from tasks.aws.calls import call
 from tasks.aws.faults import Unreadable
 from tasks.aws.session import Aws
+from tasks.detect.kind import HEAD_BYTES
 from tasks.item import Item
-
-#: Bytes read from the front of an object: enough for every magic number and a first look at a text.
-HEAD_BYTES = 512
 
 #: Object metadata that names the version a redacted copy replaced. A claim, believed only when the
 #: state of that version says the same: an uploader can write any metadata.

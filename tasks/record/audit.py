@@ -80,15 +80,16 @@ class AuditLog:
 
     def _seal(self, entries: list[Entry]) -> tuple[str, bytes]:
         """The next object of the chain: its key and its bytes."""
-        lines = []
-        for entry in entries:
-            self._lines += 1
-            line = dict(entry) | {"writer": self._writer, "line": self._lines, "prev": self._last_hash}
-            self._last_hash = line_hash(line)
-            lines.append(_compact(line | {"hash": self._last_hash}))
-        self._objects += 1
-        key = f"log/{self._now():%Y/%m/%d/%H}/{self._writer}-{self._objects:08d}.jsonl"
-        return key, ("\n".join(lines) + "\n").encode()
+        lines, last_hash = [], self._last_hash
+        for number, entry in enumerate(entries, start=self._lines + 1):
+            line = dict(entry) | {"writer": self._writer, "line": number, "prev": last_hash}
+            last_hash = line_hash(line)
+            lines.append(_compact(line | {"hash": last_hash}))
+        key = f"log/{self._now():%Y/%m/%d/%H}/{self._writer}-{self._objects + 1:08d}.jsonl"
+        body = ("\n".join(lines) + "\n").encode()
+        # Only now: an entry that cannot be written must leave no gap in the chain.
+        self._objects, self._lines, self._last_hash = self._objects + 1, self._lines + len(lines), last_hash
+        return key, body
 
     def _settle_unsure(self) -> None:
         if not self._unsure:

@@ -16,6 +16,9 @@ from tasks.record.standing import Standing, Status, from_row, to_row
 
 #: The sort key of the row that says which version of a key was decided last. No VersionId looks like it.
 HEAD = "head"
+#: DynamoDB takes no longer sort key; no VersionId or ETag comes near it.
+#: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
+MAX_VERSION_BYTES = 1024
 
 
 class Older(Exception):
@@ -43,7 +46,9 @@ class State:
         return self._get(item.location, item.version)
 
     def find_version(self, location: str, version: str) -> Standing | None:
-        """What is recorded of a version, by its name."""
+        """What is recorded of a version, by its name, which may be anything that somebody wrote."""
+        if version in ("", HEAD) or len(version.encode(errors="replace")) > MAX_VERSION_BYTES:
+            return None
         return self._get(location, version)
 
     def latest(self, location: str) -> Standing | None:
