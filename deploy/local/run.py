@@ -131,7 +131,9 @@ def _environment(cloud: Mapping[str, str], ai: str) -> dict[str, str]:
 def main() -> None:
     """Run the local cloud, or all of modfleet on it, until Ctrl-C or SIGTERM."""
     chosen = _parser().parse_args()
-    signal.signal(signal.SIGTERM, _exit_on_signal)
+    # SIGINT too: a shell starts background jobs with it ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _exit_on_signal)
     ports = Ports(cloud=chosen.cloud_port, edge=chosen.edge_port, ai=chosen.ai_port)
     try:
         with LocalCloud(ports=ports, knobs=Knobs.chosen(chosen)) as cloud:
@@ -156,9 +158,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _exit_on_signal(number: int, _frame: FrameType | None) -> NoReturn:
+def _exit_on_signal(_number: int, _frame: FrameType | None) -> NoReturn:
     # Unwinds through LocalCloud's exit; a second signal must not interrupt that.
-    signal.signal(number, signal.SIG_IGN)
+    for ignored in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ignored, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import signal
 import socket
 import sys
@@ -76,6 +77,8 @@ async def serve(sites: list[Site], *, announce: Callable[[], Mapping[str, str]],
     servers = [_Server(site) for site in sites]
 
     def stop() -> None:
+        # A long poll that is cut off is no news.
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
         for server in servers:
             server.should_exit = True
 

@@ -1,0 +1,1 @@
+"""`python -m deploy.local.demo`: the main job on a laptop, shown and then checked."""
