@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -46,12 +47,20 @@ def start_video(aws: Aws, item: Item, *, floor: float) -> str:
             aws.rekognition.start_content_moderation,
             Video={"S3Object": s3_object(item)},
             MinConfidence=floor,
-            ClientRequestToken=item.id,
+            ClientRequestToken=request_token(item, floor=floor),
             JobTag=item.id,
         )
     except Unreadable as fault:
         raise explain(aws, item, fault) from fault.__cause__
     return str(answer["JobId"])
+
+
+def request_token(item: Item, *, floor: float) -> str:
+    """The token that makes a second start the same start: 64 hex digits.
+
+    Rekognition refuses a token that it knows with other parameters, so the floor is part of it.
+    """
+    return hashlib.sha256(f"{item.id} {floor}".encode()).hexdigest()
 
 
 def check_video(aws: Aws, job_id: str) -> VideoAnswer | None:

@@ -12,7 +12,7 @@ from botocore.stub import Stubber
 
 from tasks.aws.faults import Full, Gone, Transient, Unreadable
 from tasks.aws.session import Aws
-from tasks.detect.video import MAX_VIDEO_BYTES, check_video, read_content_moderation, start_video
+from tasks.detect.video import MAX_VIDEO_BYTES, check_video, read_content_moderation, request_token, start_video
 from tasks.item import Item
 
 Stub = Callable[[object], Stubber]
@@ -35,7 +35,7 @@ def test_a_job_is_started_under_the_items_own_token(offline_aws: Aws, stub: Stub
     wanted = {
         "Video": {"S3Object": {"Bucket": ITEM.bucket, "Name": ITEM.key, "Version": "v1"}},
         "MinConfidence": 30.0,
-        "ClientRequestToken": ITEM.id,
+        "ClientRequestToken": request_token(ITEM, floor=30.0),
         "JobTag": ITEM.id,
     }
     started = recorded("rekognition.StartContentModeration.started")
