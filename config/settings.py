@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import AnyHttpUrl, Field, ValidationError, field_validator, model_validator
+from pydantic import AnyHttpUrl, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from config.lanes import LANES
@@ -69,13 +69,13 @@ class Settings(BaseSettings):
             raise ValueError(f"no such file: {path}")
         return path
 
-    @model_validator(mode="after")
-    def _buckets_differ(self) -> Self:
+    @field_validator("quarantine_bucket", "audit_bucket")
+    @classmethod
+    def _buckets_differ(cls, name: str, info: ValidationInfo) -> str:
         """A quarantine inside the public bucket would publish what was taken down."""
-        names = [self.uploads_bucket, self.quarantine_bucket, self.audit_bucket]
-        if len(set(names)) != len(names):
+        if name in (info.data.get("uploads_bucket"), info.data.get("quarantine_bucket")):
             raise ValueError("uploads, quarantine and audit must be three different buckets")
-        return self
+        return name
 
     def queue_url(self, lane: str) -> str:
         """The lane's queue URL."""

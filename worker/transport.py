@@ -21,6 +21,10 @@ from worker.delivery import headers_of
 class Channel(SQS.Channel):
     """kombu's SQS channel, handing over foreign messages as tasks and never deleting what was not done."""
 
+    #: On close kombu would send a copy of whatever is not acknowledged, in a form of its own. SQS still has
+    #: the message itself, and shows it again.
+    do_restore = False
+
     def _message_to_python(self, message: dict[str, Any], queue_name: str, q_url: str) -> dict[str, Any]:
         """The message as a Celery protocol-2 payload: the body is the task's one argument."""
         return {
