@@ -12,6 +12,7 @@ from typing import Any, cast
 import boto3
 import pytest
 from botocore.stub import Stubber
+from moto import mock_aws
 
 from config.settings import Settings
 from tasks.aws.session import Aws, connect
@@ -52,6 +53,13 @@ def offline_aws(settings: Settings) -> Aws:
     session = boto3.Session(aws_access_key_id="none", aws_secret_access_key="none", region_name="us-east-1")
     aws = connect(settings, session=session)
     return replace(aws, detect=aws.detect.instantly(), store=aws.store.instantly())
+
+
+@pytest.fixture
+def moto_aws(offline_aws: Aws) -> Iterator[Aws]:
+    """The same clients on an AWS that lives in this process and is empty at first."""
+    with mock_aws():
+        yield offline_aws
 
 
 @pytest.fixture

@@ -1,0 +1,133 @@
+"""A tier on a surface becomes actions, in an order that can be interrupted anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import product
+from typing import Any
+
+import pytest
+
+from tasks.act.perform import PERFORMERS
+from tasks.act.plan import STATUS_OF, Action, plan, time_to_takedown_ms
+from tasks.decide.decision import Tier
+from tasks.decide.policy import OnHold, Surface, Visibility
+from tasks.item import Item
+from tasks.record.standing import Standing, Status
+
+FEED = Surface(name="feed", prefix="feed/", visibility="after", hold="flag", pii="suggested")
+AFTER_WITHHELD = replace(FEED, hold="withhold")
+BEFORE = replace(FEED, name="avatars", visibility="before", hold="withhold")
+BEFORE_FLAGGED = replace(BEFORE, hold="flag")
+
+#: (tier, surface) -> the actions where there is a CDN to purge and a public URL to look at.
+WHOLE = {
+    (Tier.ALLOW, FEED): "",
+    (Tier.ALLOW, AFTER_WITHHELD): "",
+    (Tier.ALLOW, BEFORE): "show",
+    (Tier.ALLOW, BEFORE_FLAGGED): "show",
+    (Tier.REDACT, FEED): "quarantine redact purge notify",
+    (Tier.REDACT, AFTER_WITHHELD): "quarantine redact purge notify",
+    (Tier.REDACT, BEFORE): "quarantine redact purge notify",
+    (Tier.REDACT, BEFORE_FLAGGED): "quarantine redact purge notify",
+    (Tier.HOLD, FEED): "open_case",
+    (Tier.HOLD, AFTER_WITHHELD): "hide purge verify open_case",
+    (Tier.HOLD, BEFORE): "hide purge verify open_case",
+    (Tier.HOLD, BEFORE_FLAGGED): "open_case",
+    (Tier.REJECT, FEED): "hide purge quarantine remove verify notify",
+    (Tier.REJECT, AFTER_WITHHELD): "hide purge quarantine remove verify notify",
+    (Tier.REJECT, BEFORE): "hide purge quarantine remove verify notify",
+    (Tier.REJECT, BEFORE_FLAGGED): "hide purge quarantine remove verify notify",
+}
+BOOLS = (False, True)
+VISIBILITIES: tuple[Visibility, ...] = ("before", "after")
+HOLDS: tuple[OnHold, ...] = ("withhold", "flag")
+EVERY = [
+    (tier, replace(FEED, visibility=visibility, hold=hold), has_cdn, has_url)
+    for tier, visibility, hold, has_cdn, has_url in product(Tier, VISIBILITIES, HOLDS, BOOLS, BOOLS)
+]
+
+
+@pytest.mark.parametrize(("asked", "actions"), WHOLE.items(), ids=str)
+@pytest.mark.parametrize("has_cdn", BOOLS)
+@pytest.mark.parametrize("has_url", BOOLS)
+def test_a_tier_asks_for_its_actions_less_what_there_is_nothing_to_do_with(
+    asked: tuple[Tier, Surface], actions: str, *, has_cdn: bool, has_url: bool
+) -> None:
+    lacking = {"purge": not has_cdn, "verify": not has_url}
+    expected = [action for action in actions.split() if not lacking.get(action)]
+    assert list(plan(*asked, has_cdn=has_cdn, has_public_url=has_url)) == expected
+
+
+def every_plan() -> list[tuple[Action, ...]]:
+    return [plan(tier, surface, has_cdn=cdn, has_public_url=url) for tier, surface, cdn, url in EVERY]
+
+
+@pytest.mark.parametrize("destructive", [Action.REMOVE, Action.REDACT])
+def test_evidence_is_kept_before_anything_is_removed(destructive: Action) -> None:
+    destroying = [actions for actions in every_plan() if destructive in actions]
+    assert destroying
+    assert all(actions.index(Action.QUARANTINE) < actions.index(destructive) for actions in destroying)
+
+
+def test_hiding_comes_first_wherever_it_comes() -> None:
+    hiding = [actions for actions in every_plan() if Action.HIDE in actions]
+    assert hiding
+    assert all(actions[0] is Action.HIDE for actions in hiding)
+
+
+def test_nothing_is_shown_but_what_is_allowed() -> None:
+    assert all(
+        tier is Tier.ALLOW
+        for tier, surface, cdn, url in EVERY
+        if Action.SHOW in plan(tier, surface, has_cdn=cdn, has_public_url=url)
+    )
+
+
+def test_a_verdict_is_verified_and_told_after_it_was_carried_out() -> None:
+    for actions in every_plan():
+        changes = [n for n, a in enumerate(actions) if a in (Action.HIDE, Action.REMOVE, Action.REDACT)]
+        told = [n for n, a in enumerate(actions) if a in (Action.VERIFY, Action.NOTIFY, Action.OPEN_CASE)]
+        assert all(change < word for change in changes for word in told)
+
+
+def test_no_action_is_planned_twice() -> None:
+    assert all(len(set(actions)) == len(actions) for actions in every_plan())
+
+
+def test_every_action_can_be_performed_and_every_tier_comes_to_a_status() -> None:
+    assert set(PERFORMERS) == set(Action)
+    assert set(STATUS_OF) == set(Tier)
+
+
+ITEM = Item(
+    bucket="uploads-example",
+    key="feed/a.txt",
+    version_id="v1",
+    etag="e",
+    size=1,
+    sequencer="",
+    event_time=datetime(2026, 1, 1, 12, tzinfo=UTC),
+)
+
+
+@pytest.mark.parametrize(
+    ("receipts", "milliseconds"),
+    [
+        ({}, None),
+        ({"open_case": 5, "notify": 6, "quarantine": 7, "show": 8, "purge": 9}, None),
+        ({"hide": 1}, 1000),
+        ({"hide": 1, "quarantine": 2, "remove": 3, "notify": 9}, 3000),
+        ({"hide": 1, "remove": 3, "verify": 4}, 4000),
+        ({"redact": 2}, 2000),
+    ],
+)
+def test_a_takedown_took_until_the_public_could_no_longer_see_it(
+    receipts: Mapping[str, int], milliseconds: int | None
+) -> None:
+    done: dict[str, dict[str, Any]] = {
+        action: {"at": ITEM.event_time.replace(second=second).isoformat()} for action, second in receipts.items()
+    }
+    assert time_to_takedown_ms(Standing(item=ITEM, status=Status.REJECTED, receipts=done)) == milliseconds
