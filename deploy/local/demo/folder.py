@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,10 @@ def read_folder(root: Path) -> Folder:
 
     Raises FolderError.
     """
+    try:
+        next(root.iterdir(), None)
+    except OSError as error:
+        raise FolderError(f"cannot read {root}: {error.strerror}") from None
     taken: list[Post] = []
     skipped: dict[str, list[str]] = {}
     total = 0
@@ -52,17 +57,13 @@ def read_folder(root: Path) -> Folder:
 
 def _files(root: Path) -> Iterator[Path]:
     """Every file below `root` by name; hidden ones and links are not the visitor's posts."""
-    try:
-        entries = sorted(root.iterdir())
-    except OSError as error:
-        raise FolderError(f"cannot read {root}: {error.strerror}") from None
-    for path in entries:
+    for path in sorted(root.iterdir()):
         if path.name.startswith(".") or path.is_symlink():
             continue
-        if path.is_file():
-            yield path
-        elif path.is_dir():
+        if path.is_dir() and os.access(path, os.R_OK | os.X_OK):
             yield from _files(path)
+        elif path.is_file() or path.is_dir():
+            yield path
 
 
 def _size(path: Path) -> tuple[int, str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 from PIL import Image
 
 from deploy.local.ai.cards import MARKER
@@ -59,7 +60,7 @@ def pan(image: Image.Image, *, seconds: float = 3.0, inside: tuple[float, float]
         stream: Any = container.add_stream("libx264", rate=_RATE, options={"preset": "ultrafast"})
         stream.width, stream.height, stream.pix_fmt = *_FRAME, "yuv420p"
         for frame in _frames(image, count=int(seconds * _RATE), inside=inside):
-            container.mux(stream.encode(av.VideoFrame.from_image(frame)))
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.asarray(frame), format="rgb24")))
         container.mux(stream.encode())
     return out.getvalue()
 

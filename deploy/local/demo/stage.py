@@ -1,0 +1,156 @@
+"""The stage: a local cloud, a real worker on it, and the demo's own view of both, over plain AWS calls and HTTP."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import quote
+
+import urllib3
+
+from config.lanes import LANES
+from deploy.local.aws import client
+from deploy.local.children import Child
+from deploy.local.demo.post import Post
+from deploy.local.run import LocalCloud
+
+#: Seconds until a worker that starts on a busy machine has received something.
+START_DEADLINE = 90.0
+#: Seconds for the last messages to be deleted.
+DRAIN_DEADLINE = 20.0
+#: Seconds for an interrupted worker to finish what it has in hand; the demo ends with it.
+END_DEADLINE = 10.0
+_POLL = 0.1
+_COUNTS = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed")
+
+
+class StageError(Exception):
+    """Something that should run has ended, or never began; the message names its log."""
+
+
+class Stage:
+    """The cloud as a context, with nothing left running at its exit; `start_worker` starts the worker."""
+
+    def __init__(self, home: Path) -> None:
+        """Logs are written to `home`."""
+        self._cloud = LocalCloud(home=home)
+        self._worker: Child | None = None
+        self._http = urllib3.PoolManager(timeout=10, retries=False)
+
+    def __enter__(self) -> Self:
+        """Start the cloud. Raises ChildError."""
+        try:
+            self._open(self._cloud.__enter__().environment)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def _open(self, env: dict[str, str]) -> None:
+        self.environment = env
+        endpoint = env["AWS_ENDPOINT_URL"]
+        self.s3, self.sqs, self.dynamodb = (client(name, endpoint) for name in ("s3", "sqs", "dynamodb"))
+        self.uploads, self.quarantine = env["MODFLEET_UPLOADS_BUCKET"], env["MODFLEET_QUARANTINE_BUCKET"]
+        self._notices = _subscribe(self.sqs, client("sns", endpoint), topic=env["MODFLEET_NOTICES_TOPIC_ARN"])
+
+    def __exit__(self, *_: object) -> None:
+        """End the worker, then the cloud."""
+        try:
+            if self._worker is not None:
+                self._worker.end(within=END_DEADLINE)
+        finally:
+            self._cloud.stop()
+
+    @property
+    def pids(self) -> list[int]:
+        """Process ids of everything that was started."""
+        return self._cloud.pids + ([self._worker.pid] if self._worker else [])
+
+    def start_worker(self) -> None:
+        """`modfleet worker` on every lane, as it runs anywhere."""
+        command = [str(Path(sys.executable).parent / "modfleet"), "worker", "--lanes", ",".join(LANES)]
+        log = self._cloud.home / "worker.log"
+        self._worker = Child(command, log=log, environment=self._cloud.child_environment(), announces=False)
+
+    def wait_until_receiving(self) -> None:
+        """Until the worker has emptied the uploads queue, where S3's own test event lies. Raises StageError."""
+        deadline = time.monotonic() + START_DEADLINE
+        while self.waiting("uploads"):
+            if time.monotonic() > deadline:
+                raise StageError(f"the worker received nothing within {START_DEADLINE:.0f} s")
+            self.check_alive()
+            time.sleep(_POLL)
+
+    def check_alive(self) -> None:
+        """Raises StageError when the worker or a part of the cloud has ended by itself."""
+        dead = self._cloud.dead()
+        if self._worker is not None and self._worker.ended() is not None:
+            dead.append(self._worker.log)
+        if dead:
+            raise StageError(f"ended by itself; see {', '.join(map(str, dead))}")
+
+    def upload(self, post: Post) -> str:
+        """Put a post into the uploads bucket, as any application would; its VersionId."""
+        answer = self.s3.put_object(
+            Bucket=self.uploads,
+            Key=post.key,
+            Body=post.read(),
+            ContentType=post.content_type,
+            Metadata=post.metadata,
+        )
+        return str(answer["VersionId"])
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Every row of the items table that is about a version."""
+        pages = self.dynamodb.get_paginator("scan").paginate(
+            TableName=self.environment["MODFLEET_ITEMS_TABLE"], ConsistentRead=True
+        )
+        return (row for page in pages for row in page["Items"] if "status" in row)
+
+    def case_status(self, case_id: str) -> str | None:
+        """`open`, or None where there is no such case."""
+        key = {"case_id": {"S": case_id}}
+        table = self.environment["MODFLEET_CASES_TABLE"]
+        row = self.dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item")
+        return str(row["status"]["S"]) if row else None
+
+    def public(self, key: str) -> tuple[int, bytes]:
+        """Status and body that the public URL answers with."""
+        answer = self._http.request("GET", f"{self.environment['MODFLEET_PUBLIC_URL']}/{quote(key)}")
+        return answer.status, answer.data
+
+    def waiting(self, lane: str, *, dead: bool = False) -> int:
+        """Messages on a lane's queue, or on its dead-letter queue, in whatever state."""
+        url = self.environment[f"MODFLEET_{lane.upper()}_QUEUE_URL"] + ("-dlq" if dead else "")
+        counts = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=list(_COUNTS))["Attributes"]
+        return sum(int(counts[name]) for name in _COUNTS)
+
+    def messages_left(self) -> dict[str, int]:
+        """Messages by queue, once they have had time to be deleted; dead-letter queues included."""
+        deadline = time.monotonic() + DRAIN_DEADLINE
+        while any(self.waiting(lane) for lane in LANES) and time.monotonic() < deadline:
+            time.sleep(_POLL)
+        left = {lane: self.waiting(lane) for lane in LANES}
+        return left | {f"{lane}-dlq": self.waiting(lane, dead=True) for lane in LANES}
+
+    def notices(self) -> set[tuple[str, str]]:
+        """(key, version) of every item whose uploader was sent a statement of reasons."""
+        told = set()
+        while batch := self.sqs.receive_message(QueueUrl=self._notices, MaxNumberOfMessages=10).get("Messages"):
+            for message in batch:
+                item = json.loads(message["Body"])["item"]
+                told.add((item["key"], item["version"]))
+                self.sqs.delete_message(QueueUrl=self._notices, ReceiptHandle=message["ReceiptHandle"])
+        return told
+
+
+def _subscribe(sqs: Any, sns: Any, *, topic: str) -> str:
+    """The URL of a queue that gets every notice, as the application's own would."""
+    url = str(sqs.create_queue(QueueName="demo-notices")["QueueUrl"])
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
+    return url
