@@ -77,7 +77,8 @@ class Settler:
 
     def _park(self, delivery: Delivery, outcome: Parked) -> None:
         """Copy the message to the dead-letter queue with its reason; only then may it be deleted."""
-        reason = outcome.why.encode("ascii", "backslashreplace").decode()[:MAX_REASON]
+        # SQS refuses an attribute that is empty or has a control character, and a reason may quote a body's names.
+        reason = outcome.why.encode("unicode_escape").decode()[:MAX_REASON] or "no reason given"
         said = {
             "reason": reason,
             "lane": delivery.lane,
