@@ -63,6 +63,7 @@ class Put:
     bucket: str
     key: str
     version: str
+    etag: str
     body: bytes
 
     @property
@@ -110,7 +111,8 @@ class Fleet:
         answer = self.aws.s3.put_object(
             Bucket=bucket, Key=key, Body=body, Metadata=metadata, **({"Tagging": urlencode(tags)} if tags else {})
         )
-        return Put(bucket, key, answer.get("VersionId") or f"etag:{_bare(answer['ETag'])}", body)
+        etag = answer["ETag"].strip('"')
+        return Put(bucket, key, answer.get("VersionId") or f"etag:{etag}", etag, body)
 
     def plain_bucket(self) -> str:
         """A new bucket without versions, whose uploads are announced on the same queue."""
@@ -304,7 +306,3 @@ def said(lines: list[dict[str, Any]], put: Put, event: str) -> list[dict[str, An
         if line["item"] == about and line["event"] == event
     ]
     return [entry for number, entry in enumerate(entries) if entry not in entries[:number]]
-
-
-def _bare(etag: str) -> str:
-    return etag.strip('"')
