@@ -12,7 +12,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
@@ -28,7 +28,6 @@ from deploy.local.run import LocalCloud
 from tasks.act.quarantine import quarantine_key
 from tasks.desk import Desk
 from tasks.intake.message import Uploads, read_message
-from tasks.item import Item
 from tasks.record.audit import GENESIS, line_hash
 from tasks.record.standing import Standing, Status
 from worker.wiring import wire
@@ -108,11 +107,11 @@ class Fleet:
     ) -> Put:
         """Upload as an application does, by plain S3."""
         bucket = bucket or self.settings.uploads_bucket
-        answer = self.aws.s3.put_object(
-            Bucket=bucket, Key=key, Body=body, Metadata=metadata, **({"Tagging": urlencode(tags)} if tags else {})
-        )
-        etag = answer["ETag"].strip('"')
-        return Put(bucket, key, answer.get("VersionId") or f"etag:{etag}", etag, body)
+        known = set(self._events)
+        tagging = {"Tagging": urlencode(tags)} if tags else {}
+        answer = self.aws.s3.put_object(Bucket=bucket, Key=key, Body=body, Metadata=metadata, **tagging)
+        put = Put(bucket, key, answer.get("VersionId", ""), answer["ETag"].strip('"'), body)
+        return put if put.version else replace(put, version=self._version_by_event(put, known))
 
     def plain_bucket(self) -> str:
         """A new bucket without versions, whose uploads are announced on the same queue."""
@@ -134,21 +133,25 @@ class Fleet:
 
     def event_of(self, put: Put) -> str:
         """The body that S3 sent about an upload. For fleets without a worker, which would take it."""
+        name = (put.location, put.version)
+        return until(lambda: self._read_events().get(name), what=f"an event of {put.key[:60]}")
 
-        def look() -> str | None:
-            for body in self.drain(self.settings.queue_url("uploads")):
-                message = read_message(body)
-                for item in message.items if isinstance(message, Uploads) else ():
-                    self._events[item.location, item.version] = body
-            return self._events.get((put.location, put.version))
+    def _version_by_event(self, put: Put, known: set[tuple[str, str]]) -> str:
+        """Without versions an upload is named by its event too."""
 
-        return until(look, what=f"an event of {put.key[:60]}")
+        def look() -> list[str]:
+            return [version for location, version in set(self._read_events()) - known if location == put.location]
 
-    def item_of(self, put: Put) -> Item:
-        """The item as intake reads it from S3's own event."""
-        message = read_message(self.event_of(put))
-        assert isinstance(message, Uploads)
-        return message.items[0]
+        (version,) = until(look, what=f"an event of {put.key[:60]}")
+        return version
+
+    def _read_events(self) -> dict[tuple[str, str], str]:
+        """Bodies of all events so far, by location and version."""
+        for body in self.drain(self.settings.queue_url("uploads")):
+            message = read_message(body)
+            for item in message.items if isinstance(message, Uploads) else ():
+                self._events[item.location, item.version] = body
+        return self._events
 
     # ---- what became of it ----
 
