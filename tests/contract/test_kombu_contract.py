@@ -1,0 +1,278 @@
+"""What modfleet relies on in kombu and Celery. When one of them moves, this says what to read again."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from celery.app.trace import trace_task_ret
+from celery.exceptions import Reject
+from celery.worker.request import Request
+from kombu import Connection, Message
+from kombu.transport import SQS, virtual
+
+from config.lanes import LANES
+from config.settings import Settings
+from tasks.moderation import MODERATE
+from tasks.outcome import Outcome, Parked
+from worker.app import Modfleet, celery_settings, transport_options
+from worker.delivery import DeliveredTask, Delivery
+from worker.transport import Channel, Transport
+
+TESTED = "5.7."
+QUEUE = "https://sqs.us-east-1.amazonaws.com/123456789012"
+RAW = {
+    "MessageId": "message-1",
+    "ReceiptHandle": "receipt-1",
+    "Body": "garbage",
+    "Attributes": {"ApproximateReceiveCount": "2"},
+}
+
+
+@pytest.fixture(scope="module")
+def settings() -> Settings:
+    """Settings of a fleet that does not exist; nothing here makes a call."""
+    return Settings.model_validate(
+        {
+            "uploads_bucket": "uploads-example",
+            "quarantine_bucket": "quarantine-example",
+            "audit_bucket": "audit-example",
+            "items_table": "items",
+            "cases_table": "cases",
+            "notices_topic_arn": "arn:aws:sns:us-east-1:123456789012:notices",
+            **{f"{lane}_queue_url": f"{QUEUE}/{lane}" for lane in LANES},
+        }
+    )
+
+
+@pytest.mark.parametrize("package", ["kombu", "celery"])
+def test_the_minor_version_is_the_tested_one(package: str) -> None:
+    installed = version(package)
+    assert installed.startswith(TESTED), (
+        f"{package} has moved from {TESTED}x to {installed}: read what worker/transport.py and worker/delivery.py "
+        "override against its source, run the pipeline and chaos tests, and only then change TESTED here and the pin "
+        "in pyproject.toml"
+    )
+
+
+@pytest.mark.parametrize(
+    ("method", "signature"),
+    [
+        (SQS.Channel._message_to_python, "(self, message, queue_name, q_url)"),
+        (SQS.Channel._on_messages_ready, "(self, queue, qname, messages)"),
+        (SQS.Channel.basic_ack, "(self, delivery_tag, multiple=False)"),
+        (SQS.Channel.basic_reject, "(self, delivery_tag, requeue=False)"),
+        (virtual.Channel.basic_ack, "(self, delivery_tag, multiple=False)"),
+        (virtual.QoS.restore_unacked_once, "(self, stderr=None)"),
+        (Message.reject_log_error, "(self, logger, errors, requeue=False)"),
+        (Message.ack_log_error, "(self, logger, errors, multiple=False)"),
+    ],
+    ids=lambda value: getattr(value, "__qualname__", ""),
+)
+def test_methods_that_are_overridden_or_called_have_the_signature_they_had(
+    method: Callable[..., Any], signature: str
+) -> None:
+    assert str(inspect.signature(method)) == signature
+
+
+@pytest.mark.parametrize("name", ["_message_to_python", "basic_reject"])
+def test_an_override_is_still_of_something(name: str) -> None:
+    assert name in vars(Channel)
+    assert name in vars(SQS.Channel)
+
+
+class Watched(SQS.Channel):
+    """Stock kombu, with its calls written down instead of made."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.calls: list[tuple[Any, ...]] = []
+        super().__init__(*args, **kwargs)
+
+    def _message_to_python(self, message: Any, queue_name: str, q_url: str) -> Any:
+        self.calls.append(("_message_to_python", message["MessageId"], queue_name, q_url))
+        return message
+
+    def sqs(self, queue: str | None = None) -> Any:
+        return SimpleNamespace(delete_message=lambda **params: self.calls.append(("delete_message", queue, params)))
+
+    def _put(self, queue: str, *_: Any, **__: Any) -> None:
+        self.calls.append(("_put", queue))
+
+
+class WatchedTransport(SQS.Transport):
+    """Stock kombu's transport with the watched channel."""
+
+    Channel = Watched
+
+
+@pytest.fixture
+def stock(settings: Settings) -> Iterator[Watched]:
+    """A watched channel with room for two messages."""
+    options = transport_options(settings) | {"region": "us-east-1"}
+    with Connection("sqs://none:none@", transport=WatchedTransport, transport_options=options) as connection:
+        channel = connection.channel()
+        channel.basic_qos(prefetch_count=2)
+        yield channel
+
+
+def held(channel: Any) -> Message:
+    """A message as our transport makes it, held by a channel as unacknowledged."""
+    payload = Channel._message_to_python(channel, RAW, "uploads", f"{QUEUE}/uploads")
+    message = channel.Message(payload, channel=channel)
+    channel.qos.append(message, message.delivery_tag)
+    return message
+
+
+def test_what_the_event_loop_receives_goes_through_message_to_python(stock: Watched) -> None:
+    handed: list[Any] = []
+    stock.connection._callbacks["uploads"] = handed.append
+    assert stock._on_messages_ready(f"{QUEUE}/uploads", "uploads", {"Messages": [RAW]}) == 1
+    assert stock.calls == [("_message_to_python", "message-1", "uploads", f"{QUEUE}/uploads")]
+    assert handed == [RAW]
+
+
+def test_a_virtual_acknowledgement_frees_the_prefetch_slot_and_makes_no_call(stock: Watched) -> None:
+    message = held(stock)
+    assert stock.qos.can_consume_max_estimate() == 1
+    virtual.Channel.basic_ack(stock, message.delivery_tag)
+    assert stock.qos.can_consume_max_estimate() == 2
+    assert stock.calls == []
+
+
+def test_an_acknowledgement_deletes_what_delivery_info_names_and_frees_the_slot(stock: Watched) -> None:
+    held(stock).ack()
+    assert stock.calls == [
+        ("delete_message", "uploads", {"QueueUrl": f"{QUEUE}/uploads", "ReceiptHandle": "receipt-1"})
+    ]
+    assert stock.qos.can_consume_max_estimate() == 2
+
+
+def test_stock_kombu_sends_copies_on_close_unless_do_restore_is_off(stock: Watched) -> None:
+    held(stock)
+    assert stock.do_restore
+    assert not Channel.do_restore
+    stock.qos.restore_unacked_once()
+    assert stock.calls == [("_put", "uploads")]
+
+
+def test_the_transport_gives_out_our_channel(settings: Settings) -> None:
+    assert Transport.Channel is Channel
+    app = Modfleet("contract", set_as_current=False)
+    app.conf.update(celery_settings(settings))
+    assert app.connection_for_read().transport_cls == "worker.transport:Transport"
+    assert isinstance(app.connection_for_read().transport, Transport)
+
+
+class Recorder:
+    """A settler and a channel that write down what they are told."""
+
+    #: Part of every kombu channel.
+    no_ack_consumers = None
+
+    def __init__(self) -> None:
+        self.settled: list[tuple[Delivery, Outcome]] = []
+        self.told: list[tuple[str, str, Any]] = []
+        self.error: BaseException | None = None
+
+    def settle(self, delivery: Delivery, outcome: Outcome) -> str:
+        self.settled.append((delivery, outcome))
+        if self.error:
+            raise self.error
+        return "settled"
+
+    def basic_ack(self, delivery_tag: str, multiple: bool = False) -> None:
+        self.told.append(("ack", delivery_tag, multiple))
+
+    def basic_reject(self, delivery_tag: str, requeue: bool = False) -> None:
+        self.told.append(("reject", delivery_tag, requeue))
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    return Recorder()
+
+
+@pytest.fixture
+def app(settings: Settings, recorder: Recorder) -> Modfleet:
+    """The app as a worker has it, except that it settles nothing."""
+    app = Modfleet("contract", task_cls=DeliveredTask, set_as_current=False)
+    app.conf.update(celery_settings(settings))
+    app.settler = recorder  # type: ignore[assignment]  # it records instead
+    app.desk = None  # type: ignore[assignment]  # garbage is parked before anything is asked of it
+    app.finalize()
+    return app
+
+
+class InlinePool:
+    """Celery's pool without its threads: the task, then its callback."""
+
+    def __init__(self, app: Modfleet) -> None:
+        self._app = app
+
+    def apply_async(self, _target: Any, args: tuple[Any, ...], *, callback: Callable[[Any], Any], **_: Any) -> None:
+        callback(trace_task_ret(*args, app=self._app))
+
+
+def run(app: Modfleet, recorder: Recorder) -> None:
+    """Run one message as a worker does."""
+    payload = Channel._message_to_python(None, RAW, "uploads", f"{QUEUE}/uploads")  # type: ignore[arg-type]
+    properties = payload["properties"]
+    message = Message(
+        body=payload["body"],
+        channel=recorder,
+        delivery_tag=properties["delivery_tag"],
+        content_type=payload["content-type"],
+        content_encoding=payload["content-encoding"],
+        headers=payload["headers"],
+        properties=properties,
+        delivery_info=properties["delivery_info"],
+    )
+    request = Request(
+        message, app=app, on_ack=message.ack_log_error, on_reject=message.reject_log_error, connection_errors=(OSError,)
+    )
+    request.execute_using_pool(InlinePool(app))
+
+
+def test_the_shared_task_is_ours_in_an_app_with_our_task_class(app: Modfleet) -> None:
+    task = app.tasks[MODERATE]
+    assert isinstance(task, DeliveredTask)
+    assert task.app is app
+
+
+def test_headers_of_a_message_are_what_the_task_reads_of_its_delivery(app: Modfleet, recorder: Recorder) -> None:
+    run(app, recorder)
+    ((delivery, outcome),) = recorder.settled
+    assert delivery == Delivery(lane="uploads", message_id="message-1", receipt="receipt-1", attempt=2, body="garbage")
+    assert isinstance(outcome, Parked)
+
+
+def test_a_settled_message_is_acknowledged(app: Modfleet, recorder: Recorder) -> None:
+    run(app, recorder)
+    assert recorder.told == [("ack", "receipt-1", False)]
+
+
+def test_a_reject_reaches_the_channel_and_acknowledges_nothing(app: Modfleet, recorder: Recorder) -> None:
+    recorder.error = Reject("not now", requeue=True)
+    run(app, recorder)
+    assert recorder.told == [("reject", "receipt-1", True)]
+
+
+@pytest.mark.parametrize("error", [KeyError("a bug in settling"), OSError("the network")])
+def test_whatever_else_settling_raises_acknowledges_nothing(
+    app: Modfleet, recorder: Recorder, error: Exception
+) -> None:
+    recorder.error = error
+    run(app, recorder)
+    assert recorder.told == [("reject", "receipt-1", False)]
+
+
+def test_nothing_that_only_works_on_other_brokers_is_on(app: Modfleet) -> None:
+    off = ["worker_enable_remote_control", "worker_send_task_events", "task_create_missing_queues"]
+    off += ["worker_hijack_root_logger", "worker_redirect_stdouts", "task_acks_on_failure_or_timeout"]
+    on = ["task_acks_late", "task_ignore_result", "task_reject_on_worker_lost"]
+    assert {name: app.conf[name] for name in (*off, *on)} == {**dict.fromkeys(off, False), **dict.fromkeys(on, True)}
+    assert sorted(app.amqp.queues) == sorted(LANES)
