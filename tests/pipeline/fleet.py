@@ -108,6 +108,9 @@ class Fleet:
         """Upload as an application does, by plain S3."""
         bucket = bucket or self.settings.uploads_bucket
         known = set(self._events)
+        if bucket != self.settings.uploads_bucket:
+            # ministack lets an overwritten object's tags live on where there are no versions; S3 does not.
+            self.aws.s3.delete_object(Bucket=bucket, Key=key)
         tagging = {"Tagging": urlencode(tags)} if tags else {}
         answer = self.aws.s3.put_object(Bucket=bucket, Key=key, Body=body, Metadata=metadata, **tagging)
         put = Put(bucket, key, answer.get("VersionId", ""), answer["ETag"].strip('"'), body)
@@ -136,11 +139,16 @@ class Fleet:
         name = (put.location, put.version)
         return until(lambda: self._read_events().get(name), what=f"an event of {put.key[:60]}")
 
+    def versions_of(self, key: str) -> list[str]:
+        """The version of every upload of a key that S3 has announced."""
+        return [version for location, version in self._read_events() if location.partition("/")[2].endswith(f"/{key}")]
+
     def _version_by_event(self, put: Put, known: set[tuple[str, str]]) -> str:
         """Without versions an upload is named by its event too."""
 
         def look() -> list[str]:
-            return [version for location, version in set(self._read_events()) - known if location == put.location]
+            new = [version for location, version in set(self._read_events()) - known if location == put.location]
+            return [version for version in new if version.startswith(f"etag:{put.etag}@")]
 
         (version,) = until(look, what=f"an event of {put.key[:60]}")
         return version
