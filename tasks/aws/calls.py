@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
@@ -13,7 +14,17 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 from tenacity.stop import stop_base
 
 from tasks.aws.codes import fault_of, may_quote
-from tasks.aws.faults import Full, Transient
+from tasks.aws.faults import Fault, Full, Transient
+
+
+class Guard(Protocol):
+    """Stands around every single try of every call, retries included: a breaker, a limiter, a meter."""
+
+    def before(self, call: str) -> None:
+        """Let the try begin, after waiting for a moment if need be; `call` is `service.Operation`. Raises Fault."""
+
+    def after(self, call: str, *, seconds: float, fault: Fault | None) -> None:
+        """The try has ended after so many seconds, well or with a fault. Never raises."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +42,12 @@ class RetryPolicy:
     cap: float
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
+    #: Asked in this order before each try, told in this order after it.
+    guards: tuple[Guard, ...] = ()
+
+    def guarded(self, guards: tuple[Guard, ...]) -> RetryPolicy:
+        """The same policy with guards around each try."""
+        return replace(self, guards=guards)
 
     def within(self, seconds: float) -> RetryPolicy:
         """The same policy with another deadline."""
@@ -65,7 +82,7 @@ def call(policy: RetryPolicy, method: Callable[..., Mapping[str, Any] | None], /
         sleep=policy.sleep,
         reraise=True,
     )
-    return retrying(_once, name, method, params)
+    return retrying(_guarded, policy, name, partial(_once, name, method, params))
 
 
 def call_name(method: Callable[..., object]) -> str:
@@ -75,6 +92,20 @@ def call_name(method: Callable[..., object]) -> str:
     if meta is None:
         return plain
     return f"{meta.service_model.service_name}.{meta.method_to_api_mapping.get(plain, plain)}"
+
+
+def _guarded(policy: RetryPolicy, name: str, once: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    for guard in policy.guards:
+        guard.before(name)
+    started, fault = policy.clock(), None
+    try:
+        return once()
+    except Fault as failed:
+        fault = failed
+        raise
+    finally:
+        for guard in policy.guards:
+            guard.after(name, seconds=policy.clock() - started, fault=fault)
 
 
 def _once(name: str, method: Callable[..., Mapping[str, Any] | None], params: dict[str, object]) -> dict[str, Any]:

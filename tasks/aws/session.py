@@ -9,7 +9,7 @@ import boto3
 from botocore.config import Config
 
 from config.lanes import LANES
-from tasks.aws.calls import DETECT, STORE, RetryPolicy
+from tasks.aws.calls import DETECT, STORE, Guard, RetryPolicy
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -86,7 +86,7 @@ class Aws:
     store: RetryPolicy = STORE
 
 
-def connect(settings: Settings, *, session: boto3.Session | None = None) -> Aws:
+def connect(settings: Settings, *, session: boto3.Session | None = None, guards: tuple[Guard, ...] = ()) -> Aws:
     """Make every client. No call is made; endpoints, region and credentials are the standard AWS variables'.
 
     Raises botocore's NoRegionError if no region is set anywhere.
@@ -102,8 +102,8 @@ def connect(settings: Settings, *, session: boto3.Session | None = None) -> Aws:
         bedrock=cast("Bedrock", session.client("bedrock-runtime", config=_config(MODEL_READ_TIMEOUT))),
         comprehend=cast("Comprehend", session.client("comprehend", config=plain)),
         cloudfront=cast("CloudFront", session.client("cloudfront", config=plain)),
-        detect=DETECT.within(settings.call_deadline_seconds),
-        store=STORE.within(settings.call_deadline_seconds),
+        detect=DETECT.within(settings.call_deadline_seconds).guarded(guards),
+        store=STORE.within(settings.call_deadline_seconds).guarded(guards),
     )
 
 

@@ -84,6 +84,8 @@ def _got(aws: Aws) -> Callable[..., dict[str, Any]]:
         answer = aws.s3.get_object(**which)
         return {**answer, "Bytes": answer["Body"].read()}
 
+    # The name under which faults and guards know the call.
+    get_object.__name__ = "s3.GetObject"
     return get_object
 
 
