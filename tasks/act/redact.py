@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from tasks.act.missing import item_expected
 from tasks.act.quarantine import quarantine_key
 from tasks.act.remove import erase
-from tasks.act.tag import TAG
+from tasks.act.tag import with_verdict
 from tasks.aws.calls import call
 from tasks.aws.faults import Moved
 from tasks.desk import Desk
@@ -32,7 +32,7 @@ def redact(desk: Desk, standing: Standing) -> dict[str, Any]:
     tags = {tag["Key"]: tag["Value"] for tag in call(desk.aws.store, s3.get_object_tagging, **copy)["TagSet"]}
     masked = mask(decode(original["Bytes"]), standing.spans).encode()
     with item_expected():
-        written = _write(desk, standing, original, masked=masked, tags=tags | {TAG: "allowed"})
+        written = _write(desk, standing, original, masked=masked, tags=with_verdict(tags, "allowed"))
     if item.version_id:
         # What is behind the masked text is the text itself.
         erase(desk.aws, item)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from tasks.act.missing import item_expected
@@ -13,6 +14,8 @@ from tasks.record.standing import Standing
 
 #: The bucket policy denies reads of objects tagged `blocked`, and of `before` prefixes unless `allowed`.
 TAG = "moderation"
+#: S3 keeps no more on one object: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html
+MAX_TAGS = 10
 
 
 def show(desk: Desk, standing: Standing) -> dict[str, Any]:
@@ -39,6 +42,12 @@ def distrust(desk: Desk, item: Item) -> bool:
     return True
 
 
+def with_verdict(tags: Mapping[str, str], value: str) -> dict[str, str]:
+    """The tags with ours among them. An upload that brings all the tags there can be loses one: ours must fit."""
+    others = [(key, said) for key, said in tags.items() if key != TAG]
+    return dict(others[: MAX_TAGS - 1]) | {TAG: value}
+
+
 def _set(desk: Desk, item: Item, value: str) -> dict[str, Any]:
     """Set the tag on exactly this version. Raises Missing."""
     with item_expected():
@@ -50,13 +59,9 @@ def _set_expected(desk: Desk, item: Item, value: str) -> dict[str, Any]:
     _same(desk, item)
     tags = call(desk.aws.store, desk.aws.s3.get_object_tagging, **which)["TagSet"]
     # PutObjectTagging replaces the whole set, so the others are sent again.
-    others = [tag for tag in tags if tag["Key"] != TAG]
-    call(
-        desk.aws.store,
-        desk.aws.s3.put_object_tagging,
-        **which,
-        Tagging={"TagSet": [*others, {"Key": TAG, "Value": value}]},
-    )
+    marked = with_verdict({tag["Key"]: tag["Value"] for tag in tags}, value)
+    tag_set = [{"Key": key, "Value": said} for key, said in marked.items()]
+    call(desk.aws.store, desk.aws.s3.put_object_tagging, **which, Tagging={"TagSet": tag_set})
     try:
         _same(desk, item)
     except Moved:
