@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 from urllib.parse import urlsplit
 
 import typer
+from botocore.exceptions import BotoCoreError
 from rich.console import Console
 from rich.table import Table
 
@@ -142,6 +143,9 @@ def _desk() -> Desk:
         return wire(settings)
     except (SettingsError, PolicyError) as error:
         _stop(str(error))
+    except BotoCoreError as error:
+        # No region, no such profile: no call has been made yet that could fail otherwise.
+        _stop(f"the AWS variables are not a valid configuration: {error}")
 
 
 def _stop(message: str, *, code: int = MISUSED) -> NoReturn:
