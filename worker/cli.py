@@ -55,9 +55,11 @@ def worker(
     threads = concurrency or sum(LANES[name].concurrency for name in names)
     celery = create_app(desk.settings, desk)
     without = ("--without-gossip", "--without-mingle", "--without-heartbeat")
-    celery.worker_main(
-        ["--quiet", "worker", "-P", "threads", "-c", str(threads), "-Q", ",".join(names), "-l", "WARNING", *without]
-    )
+    serve = ("worker", "-P", "threads", "-c", str(threads), "-Q", ",".join(names), "-l", "WARNING")
+    try:
+        celery.worker_main(["--quiet", *serve, *without])
+    finally:
+        celery.lines.close()
 
 
 @item_app.command("show")

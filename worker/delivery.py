@@ -17,6 +17,7 @@ from tasks.aws.calls import call
 from tasks.aws.faults import Fault
 from tasks.aws.session import Aws
 from tasks.outcome import Done, Outcome, Parked, Retry, Skipped, backoff
+from worker.lines import Lines
 
 log = structlog.get_logger("modfleet.delivery")
 
@@ -46,6 +47,12 @@ class Settler:
     aws: Aws
     settings: Settings
     now: Callable[[], datetime]
+    lines: Lines
+
+    def begin(self, delivery: Delivery) -> None:
+        """Raise Reject where the message was given back before its work began."""
+        if not self.lines[delivery.lane].inflight.start(delivery.receipt):
+            raise Reject("given back", requeue=True)
 
     def settle(self, delivery: Delivery, outcome: Outcome) -> str:
         """Return when the message can be deleted; raise Reject when it must come back."""
@@ -61,6 +68,8 @@ class Settler:
         return outcome.summary if isinstance(outcome, Done) else outcome.why
 
     def _hide(self, delivery: Delivery, outcome: Retry) -> None:
+        # From here on nobody else may change when it comes back.
+        self.lines[delivery.lane].inflight.settle(delivery.receipt, done=False)
         seconds = min(max(round(outcome.after), 1), MAX_VISIBILITY_SECONDS)
         log.warning("retry", why=outcome.why, after=seconds, attempt=delivery.attempt, message_id=delivery.message_id)
         try:
@@ -116,6 +125,7 @@ class DeliveredTask(Task):  # type: ignore[misc]  # Celery ships no types
             body=body,
         )
         settler: Settler = self.app.settler
+        settler.begin(delivery)
         try:
             outcome: Outcome = self.run(body)
         except Exception as error:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT = 3
 #: Seconds of silence before an attempt counts as lost.
 READ_TIMEOUT = 20
+#: SQS's longest long poll: an idle lane then costs three requests a minute.
+LONG_POLL_SECONDS = 20
 #: A language model may think longer before its first byte.
 MODEL_READ_TIMEOUT = 30
 
@@ -76,6 +78,8 @@ class Aws:
 
     s3: S3Client
     sqs: SQSClient
+    #: For ReceiveMessage alone, which waits longer than any other call.
+    polling: SQSClient
     dynamodb: DynamoDBClient
     sns: Sns
     rekognition: Rekognition
@@ -96,6 +100,7 @@ def connect(settings: Settings, *, session: boto3.Session | None = None, guards:
     return Aws(
         s3=session.client("s3", config=plain),
         sqs=session.client("sqs", config=plain),
+        polling=session.client("sqs", config=_config(LONG_POLL_SECONDS + 5)),
         dynamodb=session.client("dynamodb", config=plain),
         sns=cast("Sns", session.client("sns", config=plain)),
         rekognition=cast("Rekognition", session.client("rekognition", config=plain)),

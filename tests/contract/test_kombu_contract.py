@@ -5,23 +5,25 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from boto3 import Session
 from celery.app.trace import trace_task_ret
 from celery.exceptions import Reject
 from celery.worker.request import Request
 from kombu import Connection, Message
-from kombu.transport import SQS, virtual
+from kombu.transport import virtual
 
 from config.lanes import LANES
 from config.settings import Settings
+from tasks.aws.session import Aws, connect
 from tasks.moderation import MODERATE
 from tasks.outcome import Outcome, Parked
-from worker.app import Modfleet, celery_settings, transport_options
+from worker.app import Modfleet, celery_settings
 from worker.delivery import DeliveredTask, Delivery
-from worker.transport import Channel, Transport
+from worker.lines import Lines
+from worker.transport import Channel, Transport, payload_of
 
 TESTED = "5.7."
 QUEUE = "https://sqs.us-east-1.amazonaws.com/123456789012"
@@ -62,12 +64,12 @@ def test_the_minor_version_is_the_tested_one(package: str) -> None:
 @pytest.mark.parametrize(
     ("method", "signature"),
     [
-        (SQS.Channel._message_to_python, "(self, message, queue_name, q_url)"),
-        (SQS.Channel._on_messages_ready, "(self, queue, qname, messages)"),
-        (SQS.Channel.basic_ack, "(self, delivery_tag, multiple=False)"),
-        (SQS.Channel.basic_reject, "(self, delivery_tag, requeue=False)"),
+        (virtual.Channel.basic_consume, "(self, queue, no_ack, callback, consumer_tag, **kwargs)"),
+        (virtual.Channel.basic_cancel, "(self, consumer_tag)"),
         (virtual.Channel.basic_ack, "(self, delivery_tag, multiple=False)"),
+        (virtual.Channel.basic_reject, "(self, delivery_tag, requeue=False)"),
         (virtual.QoS.restore_unacked_once, "(self, stderr=None)"),
+        (virtual.Transport.__init__, "(self, client, **kwargs)"),
         (Message.reject_log_error, "(self, logger, errors, requeue=False)"),
         (Message.ack_log_error, "(self, logger, errors, multiple=False)"),
     ],
@@ -79,41 +81,36 @@ def test_methods_that_are_overridden_or_called_have_the_signature_they_had(
     assert str(inspect.signature(method)) == signature
 
 
-@pytest.mark.parametrize("name", ["_message_to_python", "basic_reject"])
+@pytest.mark.parametrize(
+    "name",
+    ["basic_consume", "basic_cancel", "basic_ack", "basic_reject", "_new_queue", "_size", "_get", "_put", "_purge"],
+)
 def test_an_override_is_still_of_something(name: str) -> None:
     assert name in vars(Channel)
-    assert name in vars(SQS.Channel)
+    assert callable(getattr(virtual.Channel, name))
 
 
-class Watched(SQS.Channel):
-    """Stock kombu, with its calls written down instead of made."""
+class Watched(virtual.Channel):
+    """kombu's virtual channel, with what it puts back written down instead of sent."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self.calls: list[tuple[Any, ...]] = []
+        self.put: list[str] = []
         super().__init__(*args, **kwargs)
 
-    def _message_to_python(self, message: Any, queue_name: str, q_url: str) -> Any:
-        self.calls.append(("_message_to_python", message["MessageId"], queue_name, q_url))
-        return message
-
-    def sqs(self, queue: str | None = None) -> Any:
-        return SimpleNamespace(delete_message=lambda **params: self.calls.append(("delete_message", queue, params)))
-
     def _put(self, queue: str, *_: Any, **__: Any) -> None:
-        self.calls.append(("_put", queue))
+        self.put.append(queue)
 
 
-class WatchedTransport(SQS.Transport):
-    """Stock kombu's transport with the watched channel."""
+class WatchedTransport(virtual.Transport):
+    """kombu's virtual transport with the watched channel."""
 
     Channel = Watched
 
 
 @pytest.fixture
-def stock(settings: Settings) -> Iterator[Watched]:
+def stock() -> Iterator[Watched]:
     """A watched channel with room for two messages."""
-    options = transport_options(settings) | {"region": "us-east-1"}
-    with Connection("sqs://none:none@", transport=WatchedTransport, transport_options=options) as connection:
+    with Connection("sqs://localhost", transport=WatchedTransport) as connection:
         channel = connection.channel()
         channel.basic_qos(prefetch_count=2)
         yield channel
@@ -121,34 +118,29 @@ def stock(settings: Settings) -> Iterator[Watched]:
 
 def held(channel: Any) -> Message:
     """A message as our transport makes it, held by a channel as unacknowledged."""
-    payload = Channel._message_to_python(channel, RAW, "uploads", f"{QUEUE}/uploads")
-    message = channel.Message(payload, channel=channel)
+    message = channel.Message(payload_of("uploads", RAW), channel=channel)
     channel.qos.append(message, message.delivery_tag)
     return message
 
 
-def test_what_the_event_loop_receives_goes_through_message_to_python(stock: Watched) -> None:
-    handed: list[Any] = []
-    stock.connection._callbacks["uploads"] = handed.append
-    assert stock._on_messages_ready(f"{QUEUE}/uploads", "uploads", {"Messages": [RAW]}) == 1
-    assert stock.calls == [("_message_to_python", "message-1", "uploads", f"{QUEUE}/uploads")]
-    assert handed == [RAW]
+def test_a_consumed_queue_has_a_callback_that_takes_our_payloads(stock: Watched) -> None:
+    taken: list[Message] = []
+    stock.basic_consume("uploads", no_ack=False, callback=taken.append, consumer_tag="1")
+    stock.connection._callbacks["uploads"](payload_of("uploads", RAW))
+    (message,) = taken
+    assert message.decode() == [["garbage"], {}, {}]
+    assert stock.qos.get("receipt-1").delivery_info["routing_key"] == "uploads"
+    stock.basic_cancel("1")
+    assert "uploads" not in stock.connection._callbacks
 
 
-def test_a_virtual_acknowledgement_frees_the_prefetch_slot_and_makes_no_call(stock: Watched) -> None:
+def test_an_acknowledged_message_is_forgotten_at_the_next_one(stock: Watched) -> None:
+    """Or a worker would keep every message it ever saw."""
     message = held(stock)
-    assert stock.qos.can_consume_max_estimate() == 1
-    virtual.Channel.basic_ack(stock, message.delivery_tag)
-    assert stock.qos.can_consume_max_estimate() == 2
-    assert stock.calls == []
-
-
-def test_an_acknowledgement_deletes_what_delivery_info_names_and_frees_the_slot(stock: Watched) -> None:
-    held(stock).ack()
-    assert stock.calls == [
-        ("delete_message", "uploads", {"QueueUrl": f"{QUEUE}/uploads", "ReceiptHandle": "receipt-1"})
-    ]
-    assert stock.qos.can_consume_max_estimate() == 2
+    stock.qos.ack(message.delivery_tag)
+    stock.qos._flush()
+    with pytest.raises(KeyError):
+        stock.qos.get(message.delivery_tag)
 
 
 def test_stock_kombu_sends_copies_on_close_unless_do_restore_is_off(stock: Watched) -> None:
@@ -156,15 +148,31 @@ def test_stock_kombu_sends_copies_on_close_unless_do_restore_is_off(stock: Watch
     assert stock.do_restore
     assert not Channel.do_restore
     stock.qos.restore_unacked_once()
-    assert stock.calls == [("_put", "uploads")]
+    assert stock.put == ["uploads"]
 
 
-def test_the_transport_gives_out_our_channel(settings: Settings) -> None:
+def test_the_transport_gives_out_our_channel(lines: Lines) -> None:
     assert Transport.Channel is Channel
     app = Modfleet("contract", set_as_current=False)
-    app.conf.update(celery_settings(settings))
+    app.conf.update(celery_settings(lines))
     assert app.connection_for_read().transport_cls == "worker.transport:Transport"
-    assert isinstance(app.connection_for_read().transport, Transport)
+    transport = app.connection_for_read().transport
+    assert isinstance(transport, Transport)
+    assert transport.implements.asynchronous
+    assert app.connection_for_read().channel().lines is lines
+
+
+@pytest.fixture
+def lines(settings: Settings, offline: Aws) -> Lines:
+    """Lines that never start."""
+    return Lines(settings, offline)
+
+
+@pytest.fixture
+def offline(settings: Settings) -> Aws:
+    """Clients that make no call here."""
+    keys = {"aws_access_key_id": "none", "aws_secret_access_key": "none", "region_name": "us-east-1"}
+    return connect(settings, session=Session(**keys))
 
 
 class Recorder:
@@ -174,9 +182,13 @@ class Recorder:
     no_ack_consumers = None
 
     def __init__(self) -> None:
+        self.begun: list[str] = []
         self.settled: list[tuple[Delivery, Outcome]] = []
         self.told: list[tuple[str, str, Any]] = []
         self.error: BaseException | None = None
+
+    def begin(self, delivery: Delivery) -> None:
+        self.begun.append(delivery.receipt)
 
     def settle(self, delivery: Delivery, outcome: Outcome) -> str:
         self.settled.append((delivery, outcome))
@@ -197,10 +209,10 @@ def recorder() -> Recorder:
 
 
 @pytest.fixture
-def app(settings: Settings, recorder: Recorder) -> Modfleet:
+def app(lines: Lines, recorder: Recorder) -> Modfleet:
     """The app as a worker has it, except that it settles nothing."""
     app = Modfleet("contract", task_cls=DeliveredTask, set_as_current=False)
-    app.conf.update(celery_settings(settings))
+    app.conf.update(celery_settings(lines))
     app.settler = recorder  # type: ignore[assignment]  # it records instead
     app.desk = None  # type: ignore[assignment]  # garbage is parked before anything is asked of it
     app.finalize()
@@ -219,7 +231,7 @@ class InlinePool:
 
 def run(app: Modfleet, recorder: Recorder) -> None:
     """Run one message as a worker does."""
-    payload = Channel._message_to_python(None, RAW, "uploads", f"{QUEUE}/uploads")  # type: ignore[arg-type]
+    payload = payload_of("uploads", RAW)
     properties = payload["properties"]
     message = Message(
         body=payload["body"],
@@ -248,6 +260,7 @@ def test_headers_of_a_message_are_what_the_task_reads_of_its_delivery(app: Modfl
     ((delivery, outcome),) = recorder.settled
     assert delivery == Delivery(lane="uploads", message_id="message-1", receipt="receipt-1", attempt=2, body="garbage")
     assert isinstance(outcome, Parked)
+    assert recorder.begun == ["receipt-1"]
 
 
 def test_a_settled_message_is_acknowledged(app: Modfleet, recorder: Recorder) -> None:

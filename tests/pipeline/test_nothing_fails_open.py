@@ -17,6 +17,7 @@ from tasks.moderation import handle
 from tasks.outcome import DENIED_RETRY, Done, Retry
 from tasks.record.standing import Status
 from worker.delivery import Delivery, Settler
+from worker.lines import Lines
 
 Body = Callable[..., bytes]
 
@@ -84,7 +85,7 @@ def test_the_last_attempt_is_parked_for_an_engineer_and_the_ones_before_come_bac
     failing: dict[str, Body], desk: Desk, unserved: Fleet, unique: str
 ) -> None:
     put = unserved.put(f"feed/{unique}", failing["image"](fault="InternalServerError", times=99))
-    event, settler = unserved.event_of(put), Settler(desk.aws, desk.settings, desk.now)
+    event, settler = unserved.event_of(put), Settler(desk.aws, desk.settings, desk.now, Lines(desk.settings, desk.aws))
     for attempt in (LANES["uploads"].attempts - 1, LANES["uploads"].attempts):
         outcome = handle(desk, event, attempt=attempt)
         delivery = Delivery(lane="uploads", message_id=unique, receipt="gone", attempt=attempt, body=event)

@@ -15,6 +15,7 @@ from config.settings import Settings
 from tasks.aws.session import Aws
 from tasks.outcome import Done, Outcome, Parked, Retry, Skipped
 from worker.delivery import MAX_REASON, MAX_VISIBILITY_SECONDS, Delivery, Settler, headers_of
+from worker.lines import Lines
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 ATTEMPTS = LANES["uploads"].attempts
@@ -28,7 +29,7 @@ def settler(moto_aws: Aws, settings: Settings) -> Settler:
     for name in ("uploads", "uploads-dlq"):
         url = moto_aws.sqs.create_queue(QueueName=name)["QueueUrl"]
         assert url == f"{settings.queue_url('uploads').removesuffix('uploads')}{name}"
-    return Settler(moto_aws, settings, lambda: NOW)
+    return Settler(moto_aws, settings, lambda: NOW, Lines(settings, moto_aws))
 
 
 @pytest.fixture
