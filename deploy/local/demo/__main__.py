@@ -13,7 +13,7 @@ from typing import NoReturn
 import urllib3
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console, RenderableType
-from rich.padding import Padding
+from rich.table import Table
 from rich.text import Text
 
 from deploy.local.children import ChildError
@@ -27,6 +27,8 @@ from deploy.local.run import HOME
 
 #: Exit codes.
 FINE, WRONG, MISUSED, INTERRUPTED = 0, 1, 2, 130
+#: Where logs are; a folder of its own, so that a local cloud that runs beside it keeps its local.env.
+STAGE = HOME / "demo"
 #: Names of skipped files that are told, of each reason.
 _NAMED = 3
 
@@ -52,9 +54,8 @@ def main() -> int:
 def _run(screen: Screen, folder: Folder | None, chosen: argparse.Namespace) -> int:
     screen.say(*_opening(folder))
     posts = community if folder is None else lambda: folder.posts
-    # A folder of its own: a local cloud that runs beside it keeps its local.env.
-    summary = play(screen, posts, home=HOME / "demo")
-    screen.say(*summary.lines(), *_closing(summary, width=screen.console.width))
+    summary = play(screen, posts, home=STAGE)
+    screen.say(*summary.lines(), *_closing(summary))
     if chosen.json:
         skipped = {reason: list(names) for reason, names in folder.skipped.items()} if folder else {}
         sys.stdout.write(json.dumps(summary.document() | {"skipped": skipped}, ensure_ascii=False, indent=2) + "\n")
@@ -76,11 +77,14 @@ def _opening(folder: Folder | None) -> list[RenderableType]:
     return lines
 
 
-def _closing(summary: Summary, *, width: int) -> list[RenderableType]:
-    wrong = [] if summary.ok else [Text("Something is not as it must be; the logs are in .modfleet/demo.", "bold red")]
-    where = Text("Next  ", "dim").append("make up", "bold").append("  keeps it running, for uploads of your own;  ")
-    where.append("make demo DIR=some/folder", "bold").append("  shows this with your files.")
-    return [Text(), *wrong, Padding(Text(SIGHT, "dim"), (0, max(0, width - 110), 1, 0)), where]
+def _closing(summary: Summary) -> list[RenderableType]:
+    wrong = [] if summary.ok else [Text(f"Something is not as it must be; the logs are in {STAGE}.", "bold red")]
+    onward = Table.grid(padding=(0, 2))
+    onward.add_row(
+        Text("next", "dim"), Text("make up", "bold"), Text("keeps all of this running for uploads of your own")
+    )
+    onward.add_row("", Text("make demo DIR=some/folder", "bold"), Text("shows it with your own files"))
+    return [Text(), *wrong, Text(SIGHT, "dim"), Text(), onward]
 
 
 def _console(*, quiet: bool) -> Console:

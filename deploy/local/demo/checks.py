@@ -42,8 +42,8 @@ def check_all(evidence: Evidence) -> tuple[Check, ...]:
         _no_leak(evidence),
         _each("{} allowed: public, and byte for byte untouched", _ended(traces, "allowed"), harmed),
         _each("{} held: a case is open; withheld or left up as the surface says", _ended(traces, "held"), unheld),
-        _each("{} avatars: refused before the decision, shown only once allowed", _avatars(traces), seen_too_early),
-        _each("{} uploaders told why, by a notice on SNS", rejected + redacted, untold),
+        _each("{} on avatars: refused before the decision, shown only once allowed", _avatars(traces), seen_too_early),
+        _each("{} told why: a statement of reasons reached the notices topic", rejected + redacted, untold),
         _nothing_left(evidence),
     )
     return tuple(check for check in checks if check.of)
@@ -140,9 +140,10 @@ def _no_leak(evidence: Evidence) -> Check:
 
 
 def _nothing_left(evidence: Evidence) -> Check:
-    left = {queue: count for queue, count in evidence.messages.items() if count}
+    left = (f"{queue}: {count} left" for queue, count in evidence.messages.items() if count)
+    parked = (f"parked, because: {reason}" for reason in evidence.parked)
     claim = f"{len(evidence.messages)} queues empty, dead letters included"
-    return Check(claim, len(evidence.messages), tuple(f"{queue}: {count} left" for queue, count in left.items()))
+    return Check(claim, len(evidence.messages), (*left, *parked))
 
 
 def _ended(traces: Iterable[Trace], *statuses: str) -> list[Trace]:

@@ -45,6 +45,8 @@ class Evidence:
     traces: tuple[Trace, ...]
     #: Queue -> messages left; dead-letter queues as `LANE-dlq`.
     messages: Mapping[str, int]
+    #: Why messages were set aside in dead-letter queues.
+    parked: tuple[str, ...] = ()
     #: Posts whose secrets were looked for, and how many versions were read for it.
     secrets_of: tuple[str, ...] = ()
     #: `KEY (VERSION)` of what still holds a secret.
@@ -62,6 +64,7 @@ def gather(stage: Stage, watch: Watch) -> Evidence:
     return Evidence(
         traces=tuple(_trace(stage, watch, post, notices=notices) for post in posts),
         messages=messages,
+        parked=tuple(stage.reasons()) if any(messages.values()) else (),
         secrets_of=tuple(post.key for post in posts if post.secrets),
         leaks=tuple(leaks),
         versions_read=versions_read,

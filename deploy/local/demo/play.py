@@ -23,8 +23,9 @@ from deploy.local.demo.watch import Watch
 SPREAD, PACE = 4.0, 0.1
 #: Seconds between two looks at the items table.
 LOOK = 0.15
-#: Seconds without any item getting through, after which the checks may say what is left.
-PATIENCE = 120.0
+#: Seconds without any item getting through, after which the checks say what is left: with messages on the
+#: queues, and without any.
+PATIENCE, CERTAINTY = 120.0, 3.0
 
 MakePosts = Callable[[], tuple[Post, ...]]
 
@@ -42,7 +43,7 @@ def play(screen: Screen, make_posts: MakePosts, *, home: Path) -> Summary:
             stage = ending.enter_context(Stage(home))
         watch = Watch(stage, making.result())
         raise_curtain(screen, stage, watch)
-        follow(screen, watch)
+        follow(screen, stage, watch)
         with screen.console.status(Text("checking ...", "dim")):
             evidence = gather(stage, watch)
             checks, pids = check_all(evidence), tuple(stage.pids)
@@ -63,7 +64,7 @@ def raise_curtain(screen: Screen, stage: Stage, watch: Watch) -> None:
         stage.wait_until_receiving()
 
 
-def follow(screen: Screen, watch: Watch) -> None:
+def follow(screen: Screen, stage: Stage, watch: Watch) -> None:
     """Upload the rest as people do, one by one, and follow all of it until it is through."""
     upcoming = deque(post for post in watch.posts if not post.is_early)
     pace = min(PACE, SPREAD / max(1, len(upcoming)))
@@ -78,9 +79,15 @@ def follow(screen: Screen, watch: Watch) -> None:
                 tell(through)
                 looked = time.monotonic()
                 progressed = looked if through else progressed
-            if time.monotonic() - progressed > PATIENCE:
+            if _is_stuck(stage, time.monotonic() - progressed):
+                # What went through since the last look is not stuck.
+                tell(watch.look())
                 return
             time.sleep(pace)
+
+
+def _is_stuck(stage: Stage, waited: float) -> bool:
+    return waited > PATIENCE or (waited > CERTAINTY and stage.is_idle())
 
 
 def _ticked(done: str) -> Text:

@@ -9,14 +9,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
-from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
 
 from deploy.local.demo.post import Post
-from deploy.local.demo.table import Widths, cells, table
+from deploy.local.demo.table import Widths, cells, table, waiting_cells
 from deploy.local.demo.watch import Watch
 
 #: Columns of output that is no terminal.
@@ -49,7 +48,7 @@ class Screen:
         with self.console.status(Text(f"{doing} ...", "dim"), spinner=_SPINNER):
             yield
         took = f"{time.monotonic() - started:.1f} s"
-        self.say(Text("✓ ", "green").append(done, "default").append(f"  {took}", "dim"))
+        self.say(Text("✓ ", "green").append(done, "default").append(f"  {took}", "dim default"))
 
     @contextmanager
     def following(self, watch: Watch) -> Iterator[Tell]:
@@ -65,8 +64,9 @@ class Screen:
         spinner, running = Spinner(_SPINNER, style="dim"), True
 
         def render() -> RenderableType:
-            rows = self._table(watch, spinner=spinner)
-            return Group(rows, Text(), _progress(watch)) if running else rows
+            return (
+                Group(self._table(watch, spinner=spinner), Text(), _progress(watch)) if running else self._table(watch)
+            )
 
         with Live(get_renderable=render, console=self.console, refresh_per_second=10):
             yield lambda _: None
@@ -86,12 +86,16 @@ class Screen:
                     status.update(_progress(watch))
 
             yield tell
+            tell(watch.pending)
 
     def _table(self, watch: Watch, *, spinner: Spinner | None = None) -> RenderableType:
         shown = table(self._widths)
         for post in watch.posts:
-            is_there = post.key in watch.versions
-            shown.add_row(*cells(post, watch.fates.get(post.key), self._widths, spinner=spinner if is_there else None))
+            fate = watch.fates.get(post.key)
+            if spinner is None or (fate is not None and fate.is_final):
+                shown.add_row(*cells(post, fate, self._widths))
+            else:
+                shown.add_row(*waiting_cells(post, fate, spinner=spinner if post.key in watch.versions else None))
         return shown
 
     def picture(self, path: Path, *, title: str) -> None:
@@ -99,9 +103,9 @@ class Screen:
         paper = Console(record=True, width=self.console.width, file=io.StringIO(), force_terminal=True)
         for line in self._told:
             paper.print(line)
-        # The template's fonts come from another site; a monospace is everywhere.
-        form = re.sub(r"@font-face \{\{.*?\}\}\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
-        path.write_text(paper.export_svg(title=title, code_format=form), encoding="utf-8")
+        # Its fonts come from another site; a monospace is everywhere.
+        svg = re.sub(r"@font-face \{.*?\}\s*", "", paper.export_svg(title=title), flags=re.DOTALL)
+        path.write_text(svg, encoding="utf-8")
 
 
 def _progress(watch: Watch) -> Text:

@@ -129,13 +129,25 @@ class Stage:
         counts = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=list(_COUNTS))["Attributes"]
         return sum(int(counts[name]) for name in _COUNTS)
 
+    def is_idle(self) -> bool:
+        """Whether no queue holds a message that a worker has or will get."""
+        return not any(self.waiting(lane) for lane in LANES)
+
     def messages_left(self) -> dict[str, int]:
         """Messages by queue, once they have had time to be deleted; dead-letter queues included."""
         deadline = time.monotonic() + DRAIN_DEADLINE
-        while any(self.waiting(lane) for lane in LANES) and time.monotonic() < deadline:
+        while not self.is_idle() and time.monotonic() < deadline:
             time.sleep(_POLL)
         left = {lane: self.waiting(lane) for lane in LANES}
         return left | {f"{lane}-dlq": self.waiting(lane, dead=True) for lane in LANES}
+
+    def reasons(self) -> Iterator[str]:
+        """Why messages were parked, as the worker wrote it on them."""
+        for lane in LANES:
+            url = self.environment[f"MODFLEET_{lane.upper()}_QUEUE_URL"] + "-dlq"
+            batch = self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"])
+            for message in batch.get("Messages", ()):
+                yield message.get("MessageAttributes", {}).get("reason", {}).get("StringValue", "(none given)")
 
     def notices(self) -> set[tuple[str, str]]:
         """(key, version) of every item whose uploader was sent a statement of reasons."""

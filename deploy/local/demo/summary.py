@@ -17,10 +17,7 @@ from deploy.local.demo.fate import surprise
 from deploy.local.demo.table import STYLES
 from deploy.local.demo.wording import TIERS, decision, done, duration, seen
 
-SIGHT = (
-    "The AI here is a local stand-in. It really sees nudity, personal data and listed words; weapons, drugs and hate "
-    "symbols it knows from test cards only. On AWS the same worker asks Rekognition, Bedrock and Comprehend."
-)
+SIGHT = "The local AI sees nudity, personal data and listed words; weapons, drugs and hate symbols by test cards only."
 #: Status -> how the summary counts it.
 _COUNTED = {"allowed": "allowed", "redacted": "masked", "held": "held", "rejected": "rejected"}
 _EVERYTHING = 10_000
@@ -51,6 +48,12 @@ class Summary:
         fates = (trace.fate for trace in self.evidence.traces)
         return sorted(fate.takedown_ms for fate in fates if fate and fate.takedown_ms is not None)
 
+    @property
+    def took_videos_down(self) -> bool:
+        """Whether any of them is a video, which waits for its job at Rekognition."""
+        fates = [trace.fate for trace in self.evidence.traces if trace.fate]
+        return any(fate.kind == "video" and fate.takedown_ms is not None for fate in fates)
+
     def document(self) -> dict[str, Any]:
         """The summary as `--json` prints it."""
         return {
@@ -79,7 +82,7 @@ class Summary:
         passed = sum(check.passed for check in self.checks)
         facts = Table.grid(padding=(0, 2))
         facts.add_row(Text("uploads", "dim"), self._counts())
-        facts.add_row(Text("time to takedown", "dim"), _spoken(self.takedowns))
+        facts.add_row(Text("time to takedown", "dim"), _spoken(self.takedowns, of_videos=self.took_videos_down))
         verdict = Text(f"{passed} of {len(self.checks)} passed", "bold green" if self.ok else "bold red")
         verdict.append(f"   {self.seconds:.0f} s altogether", "not bold dim default")
         facts.add_row(Text("checks", "dim"), verdict)
@@ -105,14 +108,14 @@ def _times(takedowns: Sequence[int]) -> dict[str, int | None]:
     return {"count": len(takedowns), "p50": p50, "p95": p95, "max": percentile(takedowns, 1)}
 
 
-def _spoken(takedowns: Sequence[int]) -> Text:
+def _spoken(takedowns: Sequence[int], *, of_videos: bool) -> Text:
     if not takedowns:
         return Text("nothing had to be taken down")
     said = Text()
     for name, value in _times(takedowns).items():
         if name != "count" and value is not None:
             said.append(f"{name} ", "dim").append(f"{duration(value)}   ", "bold")
-    return said.append("from the upload to out of sight", "dim")
+    return said.append("from upload to out of sight" + "; a video waits for its job" * of_videos, "dim")
 
 
 def _ticked(check: Check) -> Text:

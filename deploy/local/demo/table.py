@@ -50,11 +50,10 @@ def table(widths: Widths, *, headed: bool = True) -> Table:
     return made
 
 
-def cells(post: Post, fate: Fate | None, widths: Widths, *, spinner: Spinner | None = None) -> list[RenderableType]:
-    """A post's row: what is known of it by now."""
+def cells(post: Post, fate: Fate | None, widths: Widths) -> list[RenderableType]:
+    """The row of a post that is through, or never will be."""
     if fate is None or not fate.is_final:
-        doing = "" if spinner is None else "looking" if fate is None else "at Rekognition"
-        return [spinner or " ", Text(post.name, "dim"), Text(post.surface, "dim"), Text(doing, "dim"), "", "", ""]
+        return _open_row(post, Text("●", "red"), "pending", style="red")
     tier = TIERS.get(fate.status, fate.status)
     style = STYLES.get(tier, "red")
     if surprise(post.expected, fate):
@@ -71,9 +70,26 @@ def cells(post: Post, fate: Fate | None, widths: Widths, *, spinner: Spinner | N
     ]
 
 
+def waiting_cells(post: Post, fate: Fate | None, *, spinner: Spinner | None) -> list[RenderableType]:
+    """The row of a post that is not through; without a spinner it is not uploaded yet."""
+    return _open_row(post, spinner or " ", _doing(fate) if spinner else "", style="dim")
+
+
+def _open_row(post: Post, mark: RenderableType, doing: str, *, style: str) -> list[RenderableType]:
+    return [mark, Text(post.name, style), Text(post.surface, "dim"), Text(doing, style), "", "", ""]
+
+
+def _doing(fate: Fate | None) -> str:
+    if fate is None:
+        return "looking"
+    return "watching the video" if fate.decided_at is None else "acting"
+
+
 def _seen(fate: Fate, width: int) -> Text:
     """The label gives way, so that its confidence can always be read."""
     what, sure = seen(fate)
+    if len(what) + len(sure) >= width:
+        sure = sure.split(" at ")[0]
     room = width - len(sure) - bool(sure)
     what = what if len(what) <= room else what[: room - 1] + "…"
     shown = Text(what, "" if fate.decisive else "dim")

@@ -67,7 +67,7 @@ def done(fate: Fate, *, width: int) -> str:
     """What was done in order; where `width` is too short for all, what matters most."""
     actions = [_DONE.get(action, (action, 3)) for action in fate.receipts]
     if not actions:
-        return "left as it is" if fate.is_final else ""
+        return "untouched" if fate.is_final else ""
     while len(actions) > 1 and len(_joined(actions)) > width:
         actions.remove(min(actions, key=lambda action: action[1]))
     return _joined(actions)
