@@ -122,6 +122,15 @@ def assert_superseded(fleet: Fleet, older: Put, newer: Put) -> None:
     assert fleet.notices(older) == []
 
 
+def test_taking_the_newest_down_brings_nothing_older_back_into_view(
+    desk: Desk, put: Callable[..., Put], unserved: Fleet
+) -> None:
+    put("feed/", b"an older one, which nobody wants to see again")
+    newest = put("feed/", b"zorblat")
+    assert handle(desk, unserved.event_of(newest), attempt=1) == Done("rejected")
+    assert unserved.current(newest) is None
+
+
 def test_what_its_owner_deleted_meanwhile_is_gone_and_nobody_is_told(
     desk: Desk, put: Callable[..., Put], unserved: Fleet
 ) -> None:
