@@ -39,6 +39,8 @@ def bind(port: int) -> socket.socket:
     """A socket on 127.0.0.1, on a free port when `port` is 0. Raises OSError where the port is taken."""
     bound = socket.socket()
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # Accepted connections inherit it. Without it Nagle's algorithm holds an answer's second write for 40 ms.
+    bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     bound.bind(("127.0.0.1", port))
     return bound
 
