@@ -46,6 +46,10 @@ def test_a_wait_is_at_least_a_second_and_at_most_its_doubling_ceiling(attempt: i
     assert 1.0 <= backoff(attempt) <= ceiling
 
 
+def test_the_first_waits_are_never_shorter_than_a_second() -> None:
+    assert min(backoff(0) for _ in range(200)) == 1.0
+
+
 def test_waits_are_spread_over_their_whole_range() -> None:
     waits = [backoff(20) for _ in range(500)]
     # The odds that none of 500 even draws falls into an outer fifth are below 10**-48.
