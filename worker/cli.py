@@ -2,37 +2,26 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from dataclasses import asdict
-from typing import Annotated, NoReturn
+from typing import Annotated
 from urllib.parse import urlsplit
 
 import typer
-from botocore.exceptions import BotoCoreError
 from rich.console import Console
 from rich.table import Table
 
 from config.lanes import LANES
-from config.logs import configure_logs
-from config.settings import Settings, SettingsError, load_settings
 from tasks.aws.calls import call
 from tasks.aws.faults import Fault, Gone
-from tasks.decide.policy_file import PolicyError
 from tasks.desk import Desk
 from tasks.record.standing import Standing
 from worker.app import create_app
 from worker.doctor import contested_names, examine
-from worker.wiring import wire
-
-#: Exit codes: 1 found something wrong, 2 was called wrongly or is not configured.
-WRONG, MISUSED = 1, 2
+from worker.terminal import WRONG, AsJson, open_desk, print_json, stop
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 item_app = typer.Typer(no_args_is_help=True, help="Look at single items.")
 app.add_typer(item_app, name="item")
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.callback()
@@ -49,9 +38,9 @@ def worker(
 ) -> None:
     """Run a worker on some lanes until SIGTERM or Ctrl-C."""
     names = _lane_names(lanes)
-    desk = _desk()
+    desk = open_desk()
     if contested := contested_names():
-        _stop(f"another distribution owns modfleet's package names: {', '.join(contested)}")
+        stop(f"another distribution owns modfleet's package names: {', '.join(contested)}")
     threads = concurrency or sum(LANES[name].concurrency for name in names)
     celery = create_app(desk.settings, desk)
     without = ("--without-gossip", "--without-mingle", "--without-heartbeat")
@@ -70,15 +59,15 @@ def item_show(
 ) -> None:
     """Show where an item stands: status, tier, rules, findings, receipts, history."""
     bucket, key = _bucket_and_key(uri)
-    desk = _desk()
+    desk = open_desk()
     location = f"s3://{bucket}/{key}"
     try:
         standing = desk.state.find_version(location, version) if version else desk.state.latest(location)
         shown = standing.summary() if standing else _not_seen_yet(desk, bucket, key)
     except Fault as fault:
-        _stop(str(fault), code=WRONG)
+        stop(str(fault), code=WRONG)
     if as_json:
-        print(json.dumps(shown, ensure_ascii=False, indent=2))
+        print_json(shown)
     else:
         _print_item(location, shown, standing)
 
@@ -86,9 +75,9 @@ def item_show(
 @app.command()
 def doctor(as_json: AsJson = False) -> None:
     """Check queues, buckets, tables, policy and AI services, and say what to do about what is wrong."""
-    findings = list(examine(_desk()))
+    findings = list(examine(open_desk()))
     if as_json:
-        print(json.dumps([asdict(finding) for finding in findings], indent=2))
+        print_json([asdict(finding) for finding in findings])
     else:
         table = Table("", "check", "detail", box=None)
         for finding in findings:
@@ -115,7 +104,7 @@ def _not_seen_yet(desk: Desk, bucket: str, key: str) -> dict[str, object]:
     try:
         call(desk.aws.store, desk.aws.s3.head_object, Bucket=bucket, Key=key)
     except Gone:
-        _stop(f"no such item: neither recorded nor in the bucket: s3://{bucket}/{key}", code=WRONG)
+        stop(f"no such item: neither recorded nor in the bucket: s3://{bucket}/{key}", code=WRONG)
     names = ("tier", "policy_version", "time_to_takedown_ms")
     lists = ("rules", "findings", "history")
     return {"status": "pending", **dict.fromkeys(names), **{name: [] for name in lists}, "receipts": {}}
@@ -125,7 +114,7 @@ def _lane_names(lanes: str) -> list[str]:
     names = [name.strip() for name in lanes.split(",") if name.strip()]
     unknown = [name for name in names if name not in LANES]
     if unknown or not names:
-        _stop(f"no such lane: {', '.join(unknown) or '(none given)'}; there are {', '.join(LANES)}")
+        stop(f"no such lane: {', '.join(unknown) or '(none given)'}; there are {', '.join(LANES)}")
     return names
 
 
@@ -133,26 +122,8 @@ def _bucket_and_key(uri: str) -> tuple[str, str]:
     parts = urlsplit(uri)
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     if parts.scheme != "s3" or not bucket or not key:
-        _stop(f"not an item: {uri!r}; write s3://BUCKET/KEY")
+        stop(f"not an item: {uri!r}; write s3://BUCKET/KEY")
     return bucket, key
-
-
-def _desk() -> Desk:
-    """Settings, logs and the desk, or a plain word on what is wrong with them."""
-    try:
-        settings: Settings = load_settings()
-        configure_logs(log_format=settings.log_format, level=settings.log_level)
-        return wire(settings)
-    except (SettingsError, PolicyError) as error:
-        _stop(str(error))
-    except BotoCoreError as error:
-        # No region, no such profile: no call has been made yet that could fail otherwise.
-        _stop(f"the AWS variables are not a valid configuration: {error}")
-
-
-def _stop(message: str, *, code: int = MISUSED) -> NoReturn:
-    print(f"modfleet: {message}", file=sys.stderr)
-    raise typer.Exit(code)
 
 
 def main() -> None:

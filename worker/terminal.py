@@ -1,0 +1,45 @@
+"""What every command shares: its desk, `--json`, and how it ends when something is wrong."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated, NoReturn
+
+import typer
+from botocore.exceptions import BotoCoreError
+
+from config.logs import configure_logs
+from config.settings import Settings, SettingsError, load_settings
+from tasks.decide.policy_file import PolicyError
+from tasks.desk import Desk
+from worker.wiring import wire
+
+#: Exit codes: 1 found something wrong, 2 was called wrongly or is not configured.
+WRONG, MISUSED = 1, 2
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def open_desk() -> Desk:
+    """Settings, logs and the desk; ends the command with a plain word on what is wrong with them."""
+    try:
+        settings: Settings = load_settings()
+        configure_logs(log_format=settings.log_format, level=settings.log_level)
+        return wire(settings)
+    except (SettingsError, PolicyError) as error:
+        stop(str(error))
+    except BotoCoreError as error:
+        # No region, no such profile: no call has been made yet that could fail otherwise.
+        stop(f"the AWS variables are not a valid configuration: {error}")
+
+
+def stop(message: str, *, code: int = MISUSED) -> NoReturn:
+    """End the command with one message on standard error."""
+    print(f"modfleet: {message}", file=sys.stderr)
+    raise typer.Exit(code)
+
+
+def print_json(shown: object) -> None:
+    """Print for a program."""
+    print(json.dumps(shown, ensure_ascii=False, indent=2))
