@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import queue
-import threading
 import time
 
 from worker.batches import MAX_BATCH, Batches
+from worker.vital import Died, Vital, end_worker
 
 #: Seconds that the first acknowledgement of a group waits for others.
 GROUP_SECONDS = 0.1
@@ -17,14 +17,16 @@ THREADS = 2
 class Acker:
     """Deletes messages of one queue in groups."""
 
-    def __init__(self, batches: Batches, *, threads: int = THREADS) -> None:
+    def __init__(self, batches: Batches, *, threads: int = THREADS, died: Died = end_worker) -> None:
         """Nothing runs until `start`."""
         self._batches = batches
         self._receipts: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        self._threads = [threading.Thread(target=self._run, name="acker", daemon=True) for _ in range(threads)]
+        self.started = False
+        self._threads = [Vital(self._run, name=f"acker-{number}", died=died) for number in range(threads)]
 
     def start(self) -> None:
         """Begin deleting."""
+        self.started = True
         for thread in self._threads:
             thread.start()
 
@@ -38,6 +40,10 @@ class Acker:
             self._receipts.put(None)
         for thread in self._threads:
             thread.join()
+        # A thread that died has left some behind, and its end mark.
+        while not self._receipts.empty():
+            if receipt := self._receipts.get():
+                self._batches.delete([receipt])
 
     def _run(self) -> None:
         while (first := self._receipts.get()) is not None:

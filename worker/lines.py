@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 
-from config.lanes import LANES, Lane
+from config.lanes import LANES
 from config.settings import Settings
 from tasks.aws.session import Aws
 from worker.line import Deliver, Line
+from worker.vital import Died, Vital, end_worker
 
 #: Of a lane's visibility: how often messages that are being worked on are hidden anew.
 BEATS = 6
@@ -17,18 +19,34 @@ BEATS = 6
 class Lines:
     """Lane name -> line."""
 
-    def __init__(self, settings: Settings, aws: Aws, *, concurrency: Mapping[str, int] | None = None) -> None:
-        """`concurrency` is lane -> tasks at once where that differs from the lane table."""
+    def __init__(
+        self,
+        settings: Settings,
+        aws: Aws,
+        *,
+        concurrency: Mapping[str, int] | None = None,
+        died: Died = end_worker,
+    ) -> None:
+        """`concurrency` is lane -> tasks at once where that differs from the lane table.
+
+        `died` is told the name of a thread that an exception has ended.
+        """
         wanted = concurrency or {}
+        hidden = settings.visibility_seconds
         self._lines = {
             lane.name: Line(
-                lane, aws=aws, url=settings.queue_url(lane.name), concurrency=wanted.get(lane.name, lane.concurrency)
+                replace(lane, visibility=hidden or lane.visibility),
+                aws=aws,
+                url=settings.queue_url(lane.name),
+                concurrency=wanted.get(lane.name, lane.concurrency),
+                died=died,
             )
             for lane in LANES.values()
         }
         self._started: list[Line] = []
         self._closing = threading.Event()
-        self._keeper = threading.Thread(target=self._keep_hidden, name="keeper", daemon=True)
+        self._beat = min(line.lane.visibility for line in self._lines.values()) / BEATS
+        self._keeper = Vital(self._keep_hidden, name="keeper", died=died)
 
     def __getitem__(self, lane: str) -> Line:
         return self._lines[lane]
@@ -39,10 +57,11 @@ class Lines:
         return tuple(self._started)
 
     def start(self, lane: str, deliver: Deliver) -> None:
-        """Begin receiving a lane."""
+        """Begin receiving a lane, or receive it again after it was stopped."""
         line = self._lines[lane]
         line.start(deliver)
-        self._started.append(line)
+        if line not in self._started:
+            self._started.append(line)
         if not self._keeper.is_alive():
             self._keeper.start()
 
@@ -53,10 +72,6 @@ class Lines:
             line.close()
 
     def _keep_hidden(self) -> None:
-        while not self._closing.wait(_shortest(LANES.values()) / BEATS):
-            for line in self._started:
+        while not self._closing.wait(self._beat):
+            for line in self.started:
                 line.keep_hidden()
-
-
-def _shortest(lanes: Iterable[Lane]) -> int:
-    return min(lane.visibility for lane in lanes)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections import deque
 from contextlib import suppress
 from queue import Empty
@@ -31,11 +32,12 @@ class Channel(virtual.Channel):
     #: On close kombu would put back whatever is not acknowledged. SQS still has it, and shows it again.
     do_restore = False
 
-    @property
-    def lines(self) -> Lines:
-        """The lanes' lines, which `worker.app` puts among the transport options."""
-        lines: Lines = self.connection.client.transport_options["lines"]
-        return lines
+    def __init__(self, connection: Any, **kwargs: Any) -> None:
+        """`connection` is the transport."""
+        super().__init__(connection, **kwargs)  # type: ignore[no-untyped-call]
+        #: The lanes' lines, which `worker.app` puts among the transport options. A task that ends after Celery has
+        #: closed the channel, which then has no connection any more, is still acknowledged through it.
+        self.lines: Lines = connection.client.transport_options["lines"]
 
     def basic_consume(self, queue: str, no_ack: bool, callback: Any, consumer_tag: str, **kwargs: Any) -> None:
         """Begin receiving a lane."""
@@ -43,7 +45,7 @@ class Channel(virtual.Channel):
         self.lines.start(queue, self.connection.deliver)
 
     def basic_cancel(self, consumer_tag: str) -> None:
-        """Stop receiving a lane for good and give back what waits."""
+        """Stop receiving a lane and give back what waits."""
         lane = self._tag_to_queue.get(consumer_tag)
         super().basic_cancel(consumer_tag)  # type: ignore[no-untyped-call]
         if lane is not None:
@@ -98,20 +100,42 @@ class Transport(virtual.Transport):
         super().__init__(client, **kwargs)  # type: ignore[no-untyped-call]
         self._inbox: deque[tuple[str, dict[str, Any]]] = deque()
         self._woken, self._waker = os.pipe()
+        os.set_blocking(self._woken, False)
         os.set_blocking(self._waker, False)
+        self._loop: Any = None
+        self._closed = False
+        self._closing = threading.Lock()
 
     def register_with_event_loop(self, connection: Any, loop: Any) -> None:  # noqa: ARG002  # kombu's signature
         """Have the loop hand over what receivers deliver."""
+        self._loop = loop
         loop.add_reader(self._woken, self._hand_over)
+
+    def close_connection(self, connection: Any) -> None:
+        """Cancel every lane, which gives back what waits; Celery may open another connection after this one."""
+        super().close_connection(connection)  # type: ignore[no-untyped-call]
+        with self._closing:
+            if self._closed:
+                return
+            self._closed = True
+            if self._loop is not None:
+                self._loop.remove_reader(self._woken)
+            os.close(self._woken)
+            os.close(self._waker)
 
     def deliver(self, lane: str, messages: list[dict[str, Any]]) -> None:
         """Give messages to the event loop, from any thread."""
-        self._inbox.extend((lane, message) for message in messages)
-        with suppress(BlockingIOError):  # a full pipe wakes the loop well enough
-            os.write(self._waker, b"\0")
+        # Closed under a receiver's hands: the lane was cancelled before that, and has given them back itself.
+        with self._closing:
+            if self._closed:
+                return
+            self._inbox.extend((lane, message) for message in messages)
+            with suppress(BlockingIOError):  # a full pipe wakes the loop well enough
+                os.write(self._waker, b"\0")
 
     def _hand_over(self) -> None:
-        os.read(self._woken, 4096)
+        with suppress(BlockingIOError):
+            os.read(self._woken, 4096)
         while self._inbox:
             lane, message = self._inbox.popleft()
             # A lane that is cancelled by now has given its messages back itself.

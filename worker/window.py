@@ -27,9 +27,11 @@ class Window:
 
     def give(self, slots: int = 1) -> None:
         """Give slots back."""
+        if not slots:
+            return
         with self._changed:
             self._free += slots
-            self._changed.notify()
+            self._changed.notify(slots)
 
     def close(self) -> None:
         """Nobody gets a slot any more."""
