@@ -58,6 +58,9 @@ class Settings(BaseSettings):
     video_deadline_seconds: int = Field(21_600, ge=1, description="a job without an answer by then is held")
     max_text_bytes: int = Field(1_000_000, ge=1, description="a longer text object is held, not read")
     call_deadline_seconds: float = Field(20.0, gt=0, le=50, description="retries of one AWS call stop here")
+    visibility_seconds: int | None = Field(
+        None, ge=2, le=43_200, description="how soon a crashed worker's messages come back; by default the lane's 60"
+    )
     drain_seconds: int = Field(100, ge=1, le=119, description="SIGTERM to exit, below ECS's 120 s stop timeout")
     log_format: str = Field("auto", pattern="^(auto|json|console)$", description="auto: readable on a terminal")
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")

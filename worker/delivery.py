@@ -69,7 +69,7 @@ class Settler:
 
     def _hide(self, delivery: Delivery, outcome: Retry) -> None:
         # From here on nobody else may change when it comes back.
-        self.lines[delivery.lane].inflight.settle(delivery.receipt, done=False)
+        receipt = self.lines[delivery.lane].inflight.leave(delivery.receipt)
         seconds = min(max(round(outcome.after), 1), MAX_VISIBILITY_SECONDS)
         log.warning("retry", why=outcome.why, after=seconds, attempt=delivery.attempt, message_id=delivery.message_id)
         try:
@@ -77,7 +77,7 @@ class Settler:
                 self.aws.store,
                 self.aws.sqs.change_message_visibility,
                 QueueUrl=self.settings.queue_url(delivery.lane),
-                ReceiptHandle=delivery.receipt,
+                ReceiptHandle=receipt,
                 VisibilityTimeout=seconds,
             )
         except Fault as fault:
