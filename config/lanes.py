@@ -16,6 +16,8 @@ class Lane:
     attempts: int
     #: Tasks at once in one worker process (threads that wait on the network).
     concurrency: int
+    #: Services without which none of its messages can be worked: while one is down, the lane is paused.
+    needs: tuple[str, ...]
     purpose: str
 
     @property
@@ -24,12 +26,15 @@ class Lane:
         return self.attempts + 3
 
 
+_STORES = ("s3", "dynamodb")
+_JUDGING = ("rekognition", "bedrock-runtime", "comprehend", *_STORES)
+
 LANES: dict[str, Lane] = {
     lane.name: lane
     for lane in (
-        Lane("uploads", 60, 6, 16, "live S3 events and submitted items"),
-        Lane("rescan", 60, 6, 8, "the back catalog"),
-        Lane("video", 60, 6, 4, "checks on running video jobs"),
-        Lane("rulings", 60, 6, 4, "human decisions, appeals, deferred actions"),
+        Lane("uploads", 60, 6, 16, _JUDGING, "live S3 events and submitted items"),
+        Lane("rescan", 60, 6, 8, _JUDGING, "the back catalog"),
+        Lane("video", 60, 6, 4, ("rekognition", *_STORES), "checks on running video jobs"),
+        Lane("rulings", 60, 6, 4, _STORES, "human decisions, appeals, deferred actions"),
     )
 }

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AnyHttpUrl, Field, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AnyHttpUrl, Field, PositiveFloat, ValidationError, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from config.lanes import LANES
 
@@ -14,6 +15,10 @@ CONFIG = Path(__file__).parent
 
 #: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 BucketName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
+
+
+#: As in `rekognition.DetectModerationLabels`.
+OperationName = Annotated[str, Field(pattern=r"^[a-z0-9-]+\.[A-Z][A-Za-z0-9]+$")]
 
 
 class SettingsError(Exception):
@@ -56,7 +61,18 @@ class Settings(BaseSettings):
     )
     video_check_seconds: int = Field(15, ge=1, le=900, description="first wait between checks of a video job")
     video_deadline_seconds: int = Field(21_600, ge=1, description="a job without an answer by then is held")
+    video_slots: int = Field(
+        0, ge=0, description="video jobs of the whole fleet at once; 0 leaves it to Rekognition to refuse one too many"
+    )
+    rate_limits: Annotated[dict[OperationName, PositiveFloat], NoDecode] = Field(
+        {},
+        description="calls a second of the whole fleet, as JSON: "
+        '{"rekognition.DetectModerationLabels": 5}; what it does not name is not limited',
+    )
     max_text_bytes: int = Field(1_000_000, ge=1, description="a longer text object is held, not read")
+    call_timeout_seconds: float = Field(
+        20.0, gt=0, le=30, description="silence after which one try of an AWS call is lost (a model may take 10 more)"
+    )
     call_deadline_seconds: float = Field(20.0, gt=0, le=50, description="retries of one AWS call stop here")
     visibility_seconds: int | None = Field(
         None, ge=2, le=43_200, description="how soon a crashed worker's messages come back; by default the lane's 60"
@@ -64,6 +80,16 @@ class Settings(BaseSettings):
     drain_seconds: int = Field(100, ge=1, le=119, description="SIGTERM to exit, below ECS's 120 s stop timeout")
     log_format: str = Field("auto", pattern="^(auto|json|console)$", description="auto: readable on a terminal")
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+
+    @field_validator("rate_limits", mode="before")
+    @classmethod
+    def _decoded(cls, limits: object) -> object:
+        if not isinstance(limits, str):
+            return limits
+        try:
+            return json.loads(limits)
+        except ValueError as error:
+            raise ValueError(f"not JSON: {error}") from None
 
     @field_validator("policy_file", "classifier_file")
     @classmethod

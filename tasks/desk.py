@@ -8,6 +8,7 @@ from typing import Protocol
 
 from config.settings import Settings
 from tasks.aws.session import Aws
+from tasks.aws.slots import Slots
 from tasks.decide.policy import Policy
 from tasks.record.audit import AuditLog
 from tasks.record.state import State
@@ -32,3 +33,5 @@ class Desk:
     state: State
     audit: AuditLog
     now: Clock
+    #: Of video jobs; None leaves it to Rekognition to refuse one too many.
+    slots: Slots | None = None

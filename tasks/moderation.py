@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from celery import shared_task
@@ -56,12 +57,14 @@ def _guarded(work: Callable[[], Outcome], *, attempt: int) -> Outcome:
 def worst(outcomes: list[Outcome]) -> Outcome:
     """One outcome for several items of one message.
 
-    A retry comes first (what is done already is skipped next time), then parking, then done.
+    A retry comes first (what is done already is skipped next time), then parking, then done. It counts as an
+    attempt if any of them does.
     """
-    for kind in (Retry, Parked, Done):
+    if retries := [outcome for outcome in outcomes if isinstance(outcome, Retry)]:
+        longest = max(retries, key=lambda retry: retry.after)
+        return replace(longest, counts=any(retry.counts for retry in retries))
+    for kind in (Parked, Done):
         found = [outcome for outcome in outcomes if isinstance(outcome, kind)]
-        if found and kind is Retry:
-            return max(found, key=lambda outcome: outcome.after if isinstance(outcome, Retry) else 0.0)
         if found and kind is Parked:
             return Parked("; ".join(outcome.why for outcome in found if isinstance(outcome, Parked)))
         if found:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from tasks.aws.faults import Denied, Fault, Transient
+from tasks.aws.faults import Denied, Fault, Transient, Withheld
 
 #: Seconds; the ceiling of the first wait, which doubles with each attempt up to the cap.
 FIRST_RETRY, RETRY_CAP = 2.0, 300.0
@@ -22,10 +22,14 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Not now: show the message again after `after` seconds (it counts as an attempt)."""
+    """Not now: show the message again after `after` seconds.
+
+    It `counts` as an attempt unless nothing was attempted: waiting for a dependency to come back may take long.
+    """
 
     after: float
     why: str
+    counts: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,8 @@ Outcome = Done | Retry | Skipped | Parked
 
 def outcome_of(fault: Fault, *, attempt: int) -> Outcome:
     """What a fault means for the message: later if that may help, else parked. Never allowed, never dropped."""
+    if isinstance(fault, Withheld):
+        return Retry(max(1.0, fault.retry_after), str(fault), counts=False)
     if isinstance(fault, Denied):
         return Retry(DENIED_RETRY, str(fault))
     if isinstance(fault, Transient):

@@ -22,7 +22,7 @@ from tasks.decide.decision import decide
 from tasks.desk import Desk
 from tasks.detect.finding import Finding
 from tasks.detect.kind import kind_of
-from tasks.detect.look import Job, look, look_at_words
+from tasks.detect.look import Job, free_slot, look, look_at_words
 from tasks.intake.message import VideoCheck
 from tasks.intake.upload import Upload, open_upload
 from tasks.item import Item
@@ -110,8 +110,10 @@ def begin_video(desk: Desk, standing: Standing, job: Job) -> Outcome:
     try:
         known = desk.state.begin(replace(standing, job_id=job.id, job_started_at=desk.now()))
     except Older:
+        free_slot(desk, standing.item)
         return set_aside(desk, standing.item, Status.SUPERSEDED)
     if known.decided:
+        free_slot(desk, standing.item)
         return resume(desk, known)
     return wait_for_video(desk, VideoCheck(item=standing.item, job_id=job.id, check=1))
 

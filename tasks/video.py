@@ -7,7 +7,7 @@ from tasks.aws.faults import Unreadable
 from tasks.desk import Desk
 from tasks.detect.finding import Finding
 from tasks.detect.kind import unreadable
-from tasks.detect.look import start_job
+from tasks.detect.look import free_slot, start_job
 from tasks.detect.video import check_video
 from tasks.intake.message import VideoCheck, write_video_check
 from tasks.record.standing import Standing
@@ -21,8 +21,18 @@ Findings = tuple[Finding, ...]
 def look_in(desk: Desk, standing: Standing, *, job_id: str) -> tuple[str, Findings | None]:
     """The job's id and its findings, None while it runs; a job that fails or takes too long is a finding.
 
-    A job that had no slot is started now. Raises Gone when the video is not there any more.
+    A job that had no slot is started now; one that has ended gives its slot back. Raises Gone when the video is
+    not there any more.
     """
+    job_id, findings = _look(desk, standing, job_id)
+    if findings is not None:
+        free_slot(desk, standing.item)
+    elif job_id and desk.slots:
+        desk.slots.renew(standing.item.id)
+    return job_id, findings
+
+
+def _look(desk: Desk, standing: Standing, job_id: str) -> tuple[str, Findings | None]:
     try:
         job_id = job_id or start_job(desk, standing.item).id
         answer = check_video(desk.aws, job_id) if job_id else None

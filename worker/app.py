@@ -10,9 +10,12 @@ from kombu.entity import Exchange, Queue
 import tasks.moderation  # noqa: F401  # registers the task
 from config.lanes import LANES
 from config.settings import Settings
+from tasks.aws.breaker import Breakers
 from tasks.desk import Desk
 from worker.delivery import DeliveredTask, Settler
 from worker.lines import Lines
+from worker.pausing import Pausing
+from worker.probes import probes_of
 
 
 class Modfleet(Celery):  # type: ignore[misc]
@@ -21,14 +24,21 @@ class Modfleet(Celery):  # type: ignore[misc]
     desk: Desk
     settler: Settler
     lines: Lines
+    breakers: Breakers
+    pausing: Pausing
 
 
-def create_app(settings: Settings, desk: Desk) -> Modfleet:
-    """The app of one worker process."""
+def create_app(settings: Settings, desk: Desk, *, breakers: Breakers | None = None) -> Modfleet:
+    """The app of one worker process, whose lanes are paused while `breakers` say that what they need is down."""
     app = Modfleet("modfleet", task_cls=DeliveredTask, set_as_current=False)
     app.desk = desk
     app.lines = Lines(settings, desk.aws)
     app.settler = Settler(desk.aws, settings, desk.now, app.lines)
+    app.breakers = breakers or Breakers()
+    app.pausing = Pausing(
+        app.breakers, lanes=LANES.values(), lines=lambda lane: app.lines[lane], probes=probes_of(desk)
+    )
+    app.pausing.start()
     app.conf.update(celery_settings(app.lines))
     # Celery would otherwise set up logging of its own; config/logs.py has done it.
     signals.setup_logging.connect(_keep_logging, weak=False)

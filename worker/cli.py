@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from config.lanes import LANES
+from tasks.aws.breaker import Breakers
 from tasks.aws.calls import call
 from tasks.aws.faults import Fault, Gone
 from tasks.desk import Desk
@@ -38,11 +39,12 @@ def worker(
 ) -> None:
     """Run a worker on some lanes until SIGTERM or Ctrl-C."""
     names = _lane_names(lanes)
-    desk = open_desk()
+    breakers = Breakers()
+    desk = open_desk(breakers=breakers)
     if contested := contested_names():
         stop(f"another distribution owns modfleet's package names: {', '.join(contested)}")
     threads = concurrency or sum(LANES[name].concurrency for name in names)
-    celery = create_app(desk.settings, desk)
+    celery = create_app(desk.settings, desk, breakers=breakers)
     without = ("--without-gossip", "--without-mingle", "--without-heartbeat")
     serve = ("worker", "-P", "threads", "-c", str(threads), "-Q", ",".join(names), "-l", "WARNING")
     try:

@@ -15,8 +15,10 @@ from config.lanes import LANES
 from config.settings import Settings
 from tasks.aws.calls import call
 from tasks.aws.faults import Fault
+from tasks.aws.limiter import on_behalf_of
 from tasks.aws.session import Aws
 from tasks.outcome import Done, Outcome, Parked, Retry, Skipped, backoff
+from worker.again import counts_of, remembering
 from worker.lines import Lines
 
 log = structlog.get_logger("modfleet.delivery")
@@ -24,6 +26,8 @@ log = structlog.get_logger("modfleet.delivery")
 #: SQS cannot hide a message longer than twelve hours.
 #: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html
 MAX_VISIBILITY_SECONDS = 43_200
+#: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-delay-queues.html
+MAX_DELAY_SECONDS = 900
 #: Characters of a reason kept as a message attribute.
 MAX_REASON = 1000
 
@@ -35,9 +39,16 @@ class Delivery:
     lane: str
     message_id: str
     receipt: str
-    #: SQS's ApproximateReceiveCount: 1 the first time.
+    #: Deliveries so far, this one included: 1 the first time.
     attempt: int
     body: str
+    #: Of these, how many ended before anything was attempted, because a dependency was down.
+    uncounted: int = 0
+
+    @property
+    def counted(self) -> int:
+        """Attempts so far, this one included."""
+        return self.attempt - self.uncounted
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +67,11 @@ class Settler:
 
     def settle(self, delivery: Delivery, outcome: Outcome) -> str:
         """Return when the message can be deleted; raise Reject when it must come back."""
-        if isinstance(outcome, Retry) and delivery.attempt >= LANES[delivery.lane].attempts:
-            outcome = Parked(f"gave up after {delivery.attempt} attempts: {outcome.why}")
+        if isinstance(outcome, Retry) and outcome.counts and delivery.counted >= LANES[delivery.lane].attempts:
+            outcome = Parked(f"gave up after {delivery.counted} attempts: {outcome.why}")
         if isinstance(outcome, Retry):
+            if not outcome.counts and self._send_again(delivery, outcome):
+                return outcome.why
             self._hide(delivery, outcome)
             raise Reject(outcome.why, requeue=True)
         if isinstance(outcome, Parked):
@@ -66,6 +79,28 @@ class Settler:
         elif isinstance(outcome, Skipped):
             log.debug("skipped", why=outcome.why, message_id=delivery.message_id)
         return outcome.summary if isinstance(outcome, Done) else outcome.why
+
+    def _send_again(self, delivery: Delivery, outcome: Retry) -> bool:
+        """Have a delayed copy take the message's place; whether it was sent, and the message can be deleted.
+
+        A message that was only hidden would come back with one more delivery on SQS's own count, and an outage
+        of some hours would end with all that waited in the dead-letter queue.
+        """
+        seconds = min(max(round(outcome.after), 1), MAX_DELAY_SECONDS)
+        try:
+            call(
+                self.aws.store,
+                self.aws.sqs.send_message,
+                QueueUrl=self.settings.queue_url(delivery.lane),
+                MessageBody=delivery.body,
+                DelaySeconds=seconds,
+                MessageAttributes=remembering(deliveries=delivery.attempt, uncounted=delivery.uncounted + 1),
+            )
+        except Fault as fault:
+            log.warning("not_sent_again", why=str(fault), message_id=delivery.message_id)
+            return False
+        log.warning("wait", why=outcome.why, after=seconds, attempt=delivery.counted, message_id=delivery.message_id)
+        return True
 
     def _hide(self, delivery: Delivery, outcome: Retry) -> None:
         # From here on nobody else may change when it comes back.
@@ -91,7 +126,7 @@ class Settler:
         said = {
             "reason": reason,
             "lane": delivery.lane,
-            "attempts": str(delivery.attempt),
+            "attempts": str(delivery.counted),
             "message_id": delivery.message_id,
             "parked_at": self.now().isoformat(),
         }
@@ -122,12 +157,14 @@ class DeliveredTask(Task):  # type: ignore[misc]  # Celery ships no types
             message_id=request.id,
             receipt=request.receipt,
             attempt=request.attempt,
+            uncounted=request.uncounted,
             body=body,
         )
         settler: Settler = self.app.settler
         settler.begin(delivery)
         try:
-            outcome: Outcome = self.run(body)
+            with on_behalf_of(delivery.lane):
+                outcome: Outcome = self.run(body)
         except Exception as error:
             log.exception("unexpected", message_id=delivery.message_id)
             outcome = Retry(backoff(delivery.attempt), f"unexpected {type(error).__name__}")
@@ -136,8 +173,10 @@ class DeliveredTask(Task):  # type: ignore[misc]  # Celery ships no types
 
 def headers_of(message: dict[str, Any], *, lane: str) -> dict[str, Any]:
     """What a task must know of its delivery, from a message as ReceiveMessage returns it."""
+    attempt, uncounted = counts_of(message)
     return {
         "lane": lane,
         "receipt": message["ReceiptHandle"],
-        "attempt": int(message.get("Attributes", {}).get("ApproximateReceiveCount", 1)),
+        "attempt": attempt,
+        "uncounted": uncounted,
     }

@@ -58,9 +58,9 @@ def _checks(desk: Desk) -> Iterator[tuple[str, Callable[[], str]]]:
     yield "before surfaces", lambda: _before_surfaces(desk)
     for table in (settings.items_table, settings.cases_table):
         yield f"table {table}", lambda table=table: _table(desk, table)  # type: ignore[misc]
-    yield "images (Rekognition)", lambda: _rekognition(desk)
-    yield "guardrail (Bedrock)", lambda: _guardrail(desk)
-    yield "personal data (Comprehend)", lambda: _comprehend(desk)
+    yield "images (Rekognition)", lambda: ask_rekognition(desk)
+    yield "guardrail (Bedrock)", lambda: ask_guardrail(desk)
+    yield "personal data (Comprehend)", lambda: ask_comprehend(desk)
 
 
 def _names() -> str:
@@ -129,7 +129,7 @@ def _table(desk: Desk, table: str) -> str:
     return "active"
 
 
-def _rekognition(desk: Desk) -> str:
+def ask_rekognition(desk: Desk) -> str:
     """One pixel is below Rekognition's minimum: a refusal of the picture proves the permission, at no cost."""
     try:
         call(desk.aws.detect, desk.aws.rekognition.detect_moderation_labels, Image={"Bytes": ONE_PIXEL})
@@ -140,7 +140,8 @@ def _rekognition(desk: Desk) -> str:
     return "answers"
 
 
-def _guardrail(desk: Desk) -> str:
+def ask_guardrail(desk: Desk) -> str:
+    """One word, which is one text unit."""
     settings = desk.settings
     call(
         desk.aws.detect,
@@ -153,7 +154,8 @@ def _guardrail(desk: Desk) -> str:
     return f"{settings.guardrail_id} version {settings.guardrail_version} answers"
 
 
-def _comprehend(desk: Desk) -> str:
+def ask_comprehend(desk: Desk) -> str:
+    """One word, which is the least that a call costs."""
     call(desk.aws.detect, desk.aws.comprehend.detect_pii_entities, Text="hello", LanguageCode="en")
     return "answers"
 

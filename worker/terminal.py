@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError
 
 from config.logs import configure_logs
 from config.settings import Settings, SettingsError, load_settings
+from tasks.aws.breaker import Breakers
 from tasks.decide.policy_file import PolicyError
 from tasks.desk import Desk
 from worker.wiring import wire
@@ -21,12 +22,12 @@ WRONG, MISUSED = 1, 2
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def open_desk() -> Desk:
+def open_desk(*, breakers: Breakers | None = None) -> Desk:
     """Settings, logs and the desk; ends the command with a plain word on what is wrong with them."""
     try:
         settings: Settings = load_settings()
         configure_logs(log_format=settings.log_format, level=settings.log_level)
-        return wire(settings)
+        return wire(settings, breakers=breakers)
     except (SettingsError, PolicyError) as error:
         stop(str(error))
     except BotoCoreError as error:

@@ -7,16 +7,25 @@ import socket
 from datetime import UTC, datetime
 
 from config.settings import Settings
-from tasks.aws.session import connect
+from tasks.aws.breaker import Breakers
+from tasks.aws.calls import Guard
+from tasks.aws.limiter import Limiter
+from tasks.aws.session import Aws, connect
+from tasks.aws.slots import Slots
 from tasks.decide.policy_file import parse_policy
 from tasks.desk import Desk
 from tasks.record.audit import AuditLog
 from tasks.record.state import State
 
 
-def wire(settings: Settings) -> Desk:
-    """Everything a run works with. Raises PolicyError when the policy file is no policy."""
+def wire(settings: Settings, *, breakers: Breakers | None = None) -> Desk:
+    """Everything a run works with. Raises PolicyError when the policy file is no policy.
+
+    A worker hands in its breakers: its calls then heed them, and the fleet's limits. Commands are never held up.
+    """
     aws = connect(settings)
+    if breakers is not None:
+        aws = aws.guarded(_guards(settings, aws, breakers))
     policy = parse_policy(settings.policy_file.read_text("utf-8"), source=settings.policy_file.name)
     return Desk(
         aws=aws,
@@ -26,7 +35,22 @@ def wire(settings: Settings) -> Desk:
         state=State(aws, settings.items_table),
         audit=AuditLog(aws, bucket=settings.audit_bucket, writer=writer_name(), now=utc_now),
         now=utc_now,
+        slots=_slots(settings, aws),
     )
+
+
+def _guards(settings: Settings, aws: Aws, breakers: Breakers) -> tuple[Guard, ...]:
+    """In the order in which they are asked: nobody waits for a token to call what is down."""
+    if not settings.rate_limits:
+        return (breakers,)
+    limiter = Limiter(aws.guarded((breakers,)), table=settings.items_table, quotas=settings.rate_limits)
+    return breakers, limiter
+
+
+def _slots(settings: Settings, aws: Aws) -> Slots | None:
+    if not settings.video_slots:
+        return None
+    return Slots(aws=aws, table=settings.items_table, limit=settings.video_slots, now=utc_now)
 
 
 def writer_name() -> str:

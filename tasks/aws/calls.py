@@ -14,7 +14,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 from tenacity.stop import stop_base
 
 from tasks.aws.codes import fault_of, may_quote
-from tasks.aws.faults import Fault, Full, Transient
+from tasks.aws.faults import Fault, Full, Transient, Withheld
 
 
 class Guard(Protocol):
@@ -53,6 +53,10 @@ class RetryPolicy:
         """The same policy with another deadline."""
         return replace(self, deadline=seconds)
 
+    def once(self) -> RetryPolicy:
+        """The same policy with a single try that nobody guards."""
+        return replace(self, attempts=1, guards=())
+
     def instantly(self) -> RetryPolicy:
         """The same policy without waiting, for tests."""
         return replace(self, sleep=lambda _: None)
@@ -72,17 +76,19 @@ def call(policy: RetryPolicy, method: Callable[..., Mapping[str, Any] | None], /
 
     Raises a Fault whose `call` is `service.Operation`, and whose `__cause__` is the botocore error unless
     that could quote the text under review. Transient faults were tried again until the policy ended, except
-    Full: a slot may take minutes to come free, which is the queue's to wait for.
+    Full and Withheld, which may take minutes: those are the queue's to wait for. Where a try failed and the
+    next was withheld, the fault is the try's own: what fails by itself must not pass for what was never tried.
     """
     name = call_name(method)
+    tries = _Tries(policy, name, partial(_once, name, method, params))
     retrying = Retrying(
         stop=stop_after_attempt(policy.attempts) | _OutOfTime(policy),
         wait=wait_random_exponential(multiplier=policy.first, max=policy.cap),
-        retry=retry_if_exception(_may_pass),
+        retry=retry_if_exception(tries.may_pass),
         sleep=policy.sleep,
         reraise=True,
     )
-    return retrying(_guarded, policy, name, partial(_once, name, method, params))
+    return retrying(tries)
 
 
 def call_name(method: Callable[..., object]) -> str:
@@ -94,18 +100,37 @@ def call_name(method: Callable[..., object]) -> str:
     return f"{meta.service_model.service_name}.{meta.method_to_api_mapping.get(plain, plain)}"
 
 
-def _guarded(policy: RetryPolicy, name: str, once: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    for guard in policy.guards:
-        guard.before(name)
-    started, fault = policy.clock(), None
-    try:
-        return once()
-    except Fault as failed:
-        fault = failed
-        raise
-    finally:
-        for guard in policy.guards:
-            guard.after(name, seconds=policy.clock() - started, fault=fault)
+class _Tries:
+    """The tries of one call, each between its guards."""
+
+    def __init__(self, policy: RetryPolicy, name: str, once: Callable[[], dict[str, Any]]) -> None:
+        self._policy, self._name, self._once = policy, name, once
+        self._failed: Fault | None = None
+        self._withheld = False
+
+    def __call__(self) -> dict[str, Any]:
+        self._ask()
+        started, fault = self._policy.clock(), None
+        try:
+            return self._once()
+        except Fault as failed:
+            self._failed = fault = failed
+            raise
+        finally:
+            for guard in self._policy.guards:
+                guard.after(self._name, seconds=self._policy.clock() - started, fault=fault)
+
+    def may_pass(self, error: BaseException) -> bool:
+        """Whether the call may be tried again at once."""
+        return isinstance(error, Transient) and not isinstance(error, Full | Withheld) and not self._withheld
+
+    def _ask(self) -> None:
+        try:
+            for guard in self._policy.guards:
+                guard.before(self._name)
+        except Withheld as fault:
+            self._withheld = True
+            raise self._failed or fault from None
 
 
 def _once(name: str, method: Callable[..., Mapping[str, Any] | None], params: dict[str, object]) -> dict[str, Any]:
@@ -117,10 +142,6 @@ def _once(name: str, method: Callable[..., Mapping[str, Any] | None], params: di
     if may_quote(fault):
         raise fault
     raise fault from cause
-
-
-def _may_pass(error: BaseException) -> bool:
-    return isinstance(error, Transient) and not isinstance(error, Full)
 
 
 class _OutOfTime(stop_base):

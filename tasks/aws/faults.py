@@ -3,7 +3,10 @@
 Fault
 ├── Transient          the same call may succeed later
 │   ├── Throttled      ... once the caller slows down
-│   └── Full           ... once a slot is free (concurrent video jobs)
+│   ├── Full           ... once a slot is free (concurrent video jobs)
+│   └── Withheld       ... and this time was not made at all, which is no attempt
+│       ├── Open       ... the dependency is down: its circuit breaker is open
+│       └── Rationed   ... the fleet's share of calls a second is spent
 └── Permanent          the same call will never succeed
     ├── Denied         ... until somebody grants a permission: an engineer's problem, never a verdict
     ├── Gone           the thing that was asked for does not exist (any more)
@@ -34,6 +37,23 @@ class Throttled(Transient):
 
 class Full(Transient):
     """Every slot of a concurrency limit is taken; AWS does not queue the request."""
+
+
+class Withheld(Transient):
+    """The call was not made."""
+
+    def __init__(self, detail: str = "", *, call: str = "", code: str = "", retry_after: float = 5.0) -> None:
+        """`retry_after` is in how many seconds it may be made."""
+        super().__init__(detail, call=call, code=code)
+        self.retry_after = retry_after
+
+
+class Open(Withheld):
+    """The dependency is down; its circuit breaker is open."""
+
+
+class Rationed(Withheld):
+    """The fleet's share of calls a second is spent."""
 
 
 class Permanent(Fault):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import boto3
@@ -20,12 +20,10 @@ if TYPE_CHECKING:
 
 #: Seconds to reach a service at all.
 CONNECT_TIMEOUT = 3
-#: Seconds of silence before an attempt counts as lost.
-READ_TIMEOUT = 20
 #: SQS's longest long poll: an idle lane then costs three requests a minute.
 LONG_POLL_SECONDS = 20
-#: A language model may think longer before its first byte.
-MODEL_READ_TIMEOUT = 30
+#: Seconds more that a language model may think before its first byte.
+MODEL_THINKS = 10
 
 
 class Rekognition(Protocol):
@@ -64,12 +62,18 @@ class Sns(Protocol):
     def publish(self, **params: object) -> dict[str, Any]:
         """Send one message to a topic."""
 
+    def get_topic_attributes(self, **params: object) -> dict[str, Any]:
+        """A topic's settings."""
+
 
 class CloudFront(Protocol):
     """What modfleet asks of CloudFront."""
 
     def create_invalidation(self, **params: object) -> dict[str, Any]:
         """Purge paths from every edge."""
+
+    def get_distribution(self, **params: object) -> dict[str, Any]:
+        """A distribution's settings."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +93,14 @@ class Aws:
     detect: RetryPolicy = DETECT
     store: RetryPolicy = STORE
 
+    def guarded(self, guards: tuple[Guard, ...]) -> Aws:
+        """The same clients with these guards, and no others, around every try."""
+        return replace(self, detect=self.detect.guarded(guards), store=self.store.guarded(guards))
+
+    def once(self) -> Aws:
+        """The same clients without retries and without guards: for a probe, which wants to know how it is now."""
+        return replace(self, detect=self.detect.once(), store=self.store.once())
+
 
 def connect(settings: Settings, *, session: boto3.Session | None = None, guards: tuple[Guard, ...] = ()) -> Aws:
     """Make every client. No call is made; endpoints, region and credentials are the standard AWS variables'.
@@ -96,7 +108,8 @@ def connect(settings: Settings, *, session: boto3.Session | None = None, guards:
     Raises botocore's NoRegionError if no region is set anywhere.
     """
     session = session or boto3.Session()
-    plain = _config(READ_TIMEOUT)
+    plain = _config(settings.call_timeout_seconds)
+    thinking = _config(settings.call_timeout_seconds + MODEL_THINKS)
     return Aws(
         s3=session.client("s3", config=plain),
         sqs=session.client("sqs", config=plain),
@@ -104,7 +117,7 @@ def connect(settings: Settings, *, session: boto3.Session | None = None, guards:
         dynamodb=session.client("dynamodb", config=plain),
         sns=cast("Sns", session.client("sns", config=plain)),
         rekognition=cast("Rekognition", session.client("rekognition", config=plain)),
-        bedrock=cast("Bedrock", session.client("bedrock-runtime", config=_config(MODEL_READ_TIMEOUT))),
+        bedrock=cast("Bedrock", session.client("bedrock-runtime", config=thinking)),
         comprehend=cast("Comprehend", session.client("comprehend", config=plain)),
         cloudfront=cast("CloudFront", session.client("cloudfront", config=plain)),
         detect=DETECT.within(settings.call_deadline_seconds).guarded(guards),
@@ -112,7 +125,7 @@ def connect(settings: Settings, *, session: boto3.Session | None = None, guards:
     )
 
 
-def _config(read_timeout: int) -> Config:
+def _config(read_timeout: float) -> Config:
     return Config(
         connect_timeout=CONNECT_TIMEOUT,
         read_timeout=read_timeout,

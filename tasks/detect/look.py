@@ -47,10 +47,22 @@ def start_job(desk: Desk, item: Item) -> Job:
 
     Raises Gone, Unreadable.
     """
+    if desk.slots and not desk.slots.acquire(item.id):
+        return Job("")
     try:
         return Job(start_video(desk.aws, item, floor=desk.settings.floor_confidence))
     except Full:
+        free_slot(desk, item)
         return Job("")
+    except (Gone, Unreadable):
+        free_slot(desk, item)
+        raise
+
+
+def free_slot(desk: Desk, item: Item) -> None:
+    """No job looks at this video any more."""
+    if desk.slots:
+        desk.slots.release(item.id)
 
 
 def look_at_words(desk: Desk, item: Item, *, text: str, part: str, surface: Surface) -> tuple[Finding, ...]:

@@ -46,7 +46,7 @@ def test_every_task_that_can_run_at_once_has_a_connection(offline_aws: Aws) -> N
 
 
 def test_nothing_but_clients_and_policies_is_held(offline_aws: Aws) -> None:
-    assert {field.name for field in fields(offline_aws)} == {*SERVICES, "detect", "store"}
+    assert {field.name for field in fields(offline_aws)} == {*SERVICES, "polling", "detect", "store"}
 
 
 def test_the_deadline_of_calls_is_the_operators(settings: Settings) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -14,7 +15,8 @@ from config.lanes import LANES
 from config.settings import Settings
 from tasks.aws.session import Aws
 from tasks.outcome import Done, Outcome, Parked, Retry, Skipped
-from worker.delivery import MAX_REASON, MAX_VISIBILITY_SECONDS, Delivery, Settler, headers_of
+from worker.again import ATTRIBUTES, counts_of
+from worker.delivery import MAX_DELAY_SECONDS, MAX_REASON, MAX_VISIBILITY_SECONDS, Delivery, Settler, headers_of
 from worker.lines import Lines
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -210,7 +212,120 @@ def test_logs_name_the_message_and_never_show_its_body(
 
 def test_a_delivery_says_its_lane_receipt_and_attempt() -> None:
     message = {"MessageId": "m", "ReceiptHandle": "r", "Attributes": {"ApproximateReceiveCount": "4"}, "Body": ""}
-    assert headers_of(message, lane="video") == {"lane": "video", "receipt": "r", "attempt": 4}
+    said = headers_of(message, lane="video")
+    assert {name: said[name] for name in ("lane", "receipt", "attempt", "uncounted")} == {
+        "lane": "video",
+        "receipt": "r",
+        "attempt": 4,
+        "uncounted": 0,
+    }
+
+
+WAIT = Retry(30.4, "Rekognition is down", counts=False)
+
+
+def received(settler: Settler) -> dict[str, Any]:
+    """The one message that the uploads queue hands out, once its delay is over."""
+    url = settler.settings.queue_url("uploads")
+    asked = {"MessageAttributeNames": ATTRIBUTES, "AttributeNames": ["ApproximateReceiveCount"]}
+    (message,) = settler.aws.sqs.receive_message(QueueUrl=url, **asked)["Messages"]  # type: ignore[arg-type]
+    return dict(message)
+
+
+@pytest.mark.parametrize("attempt", [1, ATTEMPTS, 99])
+def test_a_wait_sends_a_delayed_copy_and_lets_the_message_go_whatever_the_attempt(
+    settler: Settler, delivered: Callable[..., Delivery], attempt: int
+) -> None:
+    delivery, sent = delivered(attempt=attempt), sendings(settler)
+    assert settler.settle(delivery, WAIT) == WAIT.why
+    (copy,) = sent
+    assert copy["MessageBody"] == BODY
+    assert copy["DelaySeconds"] == 30
+    assert copy["QueueUrl"] == settler.settings.queue_url("uploads")
+    assert waiting(settler, dead=True) == []
+
+
+@pytest.mark.parametrize(("after", "seconds"), [(0.0, 1), (-5.0, 1), (1e9, MAX_DELAY_SECONDS)])
+def test_a_wait_asks_for_no_delay_that_sqs_would_refuse(
+    settler: Settler, delivered: Callable[..., Delivery], after: float, seconds: int
+) -> None:
+    delivery, sent = delivered(), sendings(settler)
+    settler.settle(delivery, Retry(after, "down", counts=False))
+    assert [copy["DelaySeconds"] for copy in sent] == [seconds]
+
+
+def test_a_copy_remembers_the_deliveries_and_that_they_were_no_attempts(
+    settler: Settler, delivered: Callable[..., Delivery]
+) -> None:
+    delivery = delivered(attempt=3)
+    for waits in (1, 2, 3):
+        receive_at_once(settler)
+        settler.settle(delivery, WAIT)
+        settler.aws.sqs.delete_message(QueueUrl=settler.settings.queue_url("uploads"), ReceiptHandle=delivery.receipt)
+        message = received(settler)
+        headers = headers_of(message, lane="uploads")
+        assert (headers["attempt"], headers["uncounted"]) == (3 + waits, waits)
+        delivery = delivery_of(message, headers)
+        assert delivery.counted == 3
+
+
+def test_a_copy_is_parked_after_as_many_attempts_as_any_other(
+    settler: Settler, delivered: Callable[..., Delivery]
+) -> None:
+    waited = replace(delivered(), attempt=ATTEMPTS + 40, uncounted=41)
+    with pytest.raises(Reject):
+        settler.settle(waited, Retry(5, "Rekognition answers badly"))
+    assert settler.settle(replace(waited, uncounted=40), Retry(5, "Rekognition answers badly")).startswith("gave up")
+    (dead,) = waiting(settler, dead=True)
+    assert reason_of(dead) == f"gave up after {ATTEMPTS} attempts: Rekognition answers badly"
+    assert dead["MessageAttributes"]["attempts"]["StringValue"] == str(ATTEMPTS)
+
+
+def test_a_wait_whose_copy_cannot_be_sent_leaves_the_message(
+    settler: Settler, delivered: Callable[..., Delivery]
+) -> None:
+    delivery = delivered(attempt=ATTEMPTS)
+    settler.aws.sqs.delete_queue(QueueUrl=settler.settings.queue_url("uploads"))
+    with pytest.raises(Reject) as caught, capture_logs() as logs:
+        settler.settle(delivery, WAIT)
+    assert caught.value.requeue
+    assert [line["event"] for line in logs] == ["not_sent_again", "retry", "retry_not_set"]
+    assert waiting(settler, dead=True) == []
+
+
+@pytest.mark.parametrize("said", ["-1", "1e9", "²", "12345678901", ""])
+def test_a_count_that_is_not_ours_is_none(said: str) -> None:
+    attributes = {name: {"StringValue": said} for name in ATTRIBUTES}
+    assert counts_of({"Attributes": {"ApproximateReceiveCount": "2"}, "MessageAttributes": attributes}) == (2, 0)
+
+
+def delivery_of(message: dict[str, Any], headers: dict[str, Any]) -> Delivery:
+    return Delivery(
+        lane="uploads",
+        message_id=message["MessageId"],
+        receipt=headers["receipt"],
+        attempt=headers["attempt"],
+        uncounted=headers["uncounted"],
+        body=message["Body"],
+    )
+
+
+def sendings(settler: Settler) -> list[dict[str, Any]]:
+    """The parameters of every SendMessage from now on."""
+    sent: list[dict[str, Any]] = []
+    cast("Any", settler.aws.sqs).meta.events.register(
+        "provide-client-params.sqs.SendMessage", lambda params, **_: sent.append(dict(params)), unique_id="visibilities"
+    )
+    return sent
+
+
+def receive_at_once(settler: Settler) -> None:
+    """Send without delay from now on: nobody here waits half a minute."""
+    cast("Any", settler.aws.sqs).meta.events.register(
+        "provide-client-params.sqs.SendMessage",
+        lambda params, **_: {**params, "DelaySeconds": 0},
+        unique_id="visibilities",
+    )
 
 
 def reason_of(message: Any) -> str:

@@ -7,7 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.aws import faults
-from tasks.aws.faults import Denied, Fault, Full, Gone, Moved, Permanent, Throttled, Transient, Unreadable
+from tasks.aws.faults import (
+    Denied,
+    Fault,
+    Full,
+    Gone,
+    Moved,
+    Open,
+    Permanent,
+    Rationed,
+    Throttled,
+    Transient,
+    Unreadable,
+    Withheld,
+)
 from tasks.outcome import DENIED_RETRY, FIRST_RETRY, RETRY_CAP, Outcome, Parked, Retry, backoff, outcome_of
 
 KINDS: dict[type[Fault], type[Outcome]] = {
@@ -15,6 +28,9 @@ KINDS: dict[type[Fault], type[Outcome]] = {
     Transient: Retry,
     Throttled: Retry,
     Full: Retry,
+    Withheld: Retry,
+    Open: Retry,
+    Rationed: Retry,
     Permanent: Parked,
     Denied: Retry,
     Gone: Parked,
@@ -38,6 +54,19 @@ def test_a_fault_becomes_its_outcome_and_says_why(kind: type[Fault], outcome: ty
 def test_what_was_denied_is_asked_again_after_a_minute_whatever_the_attempt() -> None:
     waits = {outcome_of(Denied("no"), attempt=attempt) for attempt in (1, 5, 50)}
     assert waits == {Retry(DENIED_RETRY, "no")}
+
+
+@pytest.mark.parametrize("kind", [Open, Rationed])
+def test_what_was_not_tried_waits_as_long_as_it_says_and_is_no_attempt(kind: type[Withheld]) -> None:
+    assert outcome_of(kind("no", retry_after=17.5), attempt=6) == Retry(17.5, "no", counts=False)
+    assert outcome_of(kind("no", retry_after=0.1), attempt=6) == Retry(1.0, "no", counts=False)
+
+
+@pytest.mark.parametrize("kind", [Throttled, Full, Transient, Denied])
+def test_what_was_tried_is_an_attempt(kind: type[Fault]) -> None:
+    outcome = outcome_of(kind("no"), attempt=1)
+    assert isinstance(outcome, Retry)
+    assert outcome.counts
 
 
 @given(st.integers(min_value=0, max_value=10**9))
