@@ -120,7 +120,7 @@ class InFlight:
             mine = [held for held in self._held.values() if not held.leaving]
         late = [held for held in mine if held.hidden_until - now < self._visibility * 2 / 3]
         wanted = [(held, int(min(self._visibility, held.received_at + MAX_HIDDEN_SECONDS - now))) for held in late]
-        return [(held.receipt, seconds) for held, seconds in wanted if now + seconds > held.hidden_until]
+        return [(held.receipt, seconds) for held, seconds in wanted if seconds > max(0.0, held.hidden_until - now)]
 
     def extended(self, receipts: Collection[str], seconds: int, *, at: float) -> None:
         """SQS has hidden these for `seconds` more, counted from `at`."""

@@ -44,14 +44,23 @@ class Line:
     It can be stopped and started again: Celery does that when it believes to have lost its connection.
     """
 
-    def __init__(self, lane: Lane, *, aws: Aws, url: str, concurrency: int, died: Died = end_worker) -> None:
+    def __init__(
+        self,
+        lane: Lane,
+        *,
+        aws: Aws,
+        url: str,
+        concurrency: int,
+        died: Died = end_worker,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """`concurrency` is how many of the lane's tasks can run at once; nothing runs until `start`."""
-        self.lane, self._aws, self._url = lane, aws, url
+        self.lane, self._aws, self._url, self._clock = lane, aws, url, clock
         self.batches = Batches(aws, url)
-        self.inflight = InFlight(lane.visibility)
+        self.inflight = InFlight(lane.visibility, clock=clock)
         self.window = Window(max(2 * concurrency, concurrency + AHEAD))
         #: Monotonic seconds: when SQS last answered a receiver, be it with a fault.
-        self.polled_at = time.monotonic()
+        self.polled_at = clock()
         self.acker = Acker(self.batches, died=died)
         self._open, self._busy, self._closed = threading.Event(), threading.Event(), threading.Event()
         self._wanted, self._paused = False, False
@@ -90,8 +99,7 @@ class Line:
 
     def abandon(self) -> None:
         """Give back even what runs: this process is about to end, and somebody else may begin at once."""
-        self._turn(wanted=False)
-        self._give_back(self.inflight.give_back(running=True), seconds=0)
+        self._give_back(self._turn(wanted=False) + self.inflight.give_back(running=True), seconds=0)
 
     def close(self) -> None:
         """After the last task: delete what is done. The line cannot be started again."""
@@ -120,7 +128,7 @@ class Line:
         for receipt, seconds in self.inflight.due():
             by_seconds.setdefault(seconds, []).append(receipt)
         for seconds, receipts in by_seconds.items():
-            at = time.monotonic()
+            at = self._clock()
             failed = self.batches.hide(receipts, seconds=seconds)
             self.inflight.extended(set(receipts).difference(failed), seconds, at=at)
 
@@ -164,7 +172,7 @@ class Line:
 
     def _receive_up_to(self, slots: int) -> int:
         """Ask once; returns how many of the slots are used."""
-        asked_at = time.monotonic()
+        asked_at = self._clock()
         try:
             answer = call(
                 self._aws.store,
@@ -174,25 +182,25 @@ class Line:
                 WaitTimeSeconds=LONG_POLL_SECONDS,
                 # Said here, so that SQS and `inflight` cannot disagree.
                 VisibilityTimeout=self.lane.visibility,
-                MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
+                MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp", "AWSTraceHeader"],
                 MessageAttributeNames=ATTRIBUTES,
             )
         except Fault as fault:
             self._wait_after(fault)
             return 0
         messages = answer.get("Messages", [])
-        self.polled_at, self._faults = time.monotonic(), 0
+        self.polled_at, self._faults = self._clock(), 0
         self._busy.set() if len(messages) == slots else self._busy.clear()
         return self._hand_over(messages, asked_at=asked_at)
 
     def _wait_after(self, fault: Fault) -> None:
         """Whatever it is (no credentials, no queue, OverLimit), it may pass: ask again, but do not hammer."""
-        self.polled_at = time.monotonic()
+        self.polled_at = self._clock()
         self._busy.clear()
         most = min(AFTER_FAULTS, AFTER_FAULT * 2.0**self._faults)
         self._faults = min(self._faults + 1, 16)
         log.warning("not_received", lane=self.lane.name, why=str(fault))
-        self._closed.wait(random.uniform(most / 2, most))  # noqa: S311  # jitter
+        self._aws.store.sleep(random.uniform(most / 2, most))  # noqa: S311  # jitter
 
     def _hand_over(self, messages: list[Message], *, asked_at: float) -> int:
         taken = self.inflight.add(messages, asked_at=asked_at)
