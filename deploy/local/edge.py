@@ -32,6 +32,8 @@ class Page:
     status: int
     content_type: str
     body: bytes
+    #: As S3 says it, quotes included; empty on errors.
+    etag: str = ""
 
 
 class Edge:
@@ -98,7 +100,7 @@ class Edge:
             if status in (400, 404, 405):
                 return Page(404, "text/plain", b"not found\n")
             return Page(502, "text/plain", b"the origin failed\n")
-        return Page(200, got["ContentType"], body)
+        return Page(200, got["ContentType"], body, got["ETag"])
 
     def _is_denied(self, bucket: str, key: str, version: str | None) -> bool:
         which = {"VersionId": version} if version else {}
@@ -110,4 +112,6 @@ class Edge:
 
 async def _say(send: Send, page: Page, *, cache: str, head: bool = False) -> None:
     headers = {"content-type": page.content_type, "x-cache": cache, **SAFE_HEADERS}
+    if page.etag:
+        headers["etag"] = page.etag
     await respond(send, page.status, headers=headers, body=page.body, head=head)

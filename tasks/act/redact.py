@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,6 +15,10 @@ from tasks.aws.faults import Moved
 from tasks.desk import Desk
 from tasks.intake.upload import REDACTS, decode, get_whole
 from tasks.record.standing import Standing
+
+#: S3 counts the UTF-8 bytes of all names and values.
+#: https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html
+MAX_METADATA_BYTES = 2048
 
 
 def mask(text: str, spans: Iterable[tuple[int, int, str]]) -> str:
@@ -51,12 +55,29 @@ def _write(
             Key=item.key,
             Body=masked,
             IfMatch=item.etag,
-            Metadata=original.get("Metadata", {}) | {REDACTS: item.version},
+            Metadata=with_claim(original.get("Metadata", {}), item.version),
             ContentType=original.get("ContentType", "text/plain; charset=utf-8"),
             Tagging=urlencode(tags),
         )
     except Moved:
         return _written_before(desk, standing, masked)
+
+
+def with_claim(metadata: Mapping[str, str], version: str) -> dict[str, str]:
+    """The metadata with the version that was redacted.
+
+    An upload that brings all the metadata there can be loses its longest entries: ours must fit, or what
+    should be masked stays public.
+    """
+    kept = {name: value for name, value in metadata.items() if name != REDACTS}
+    ours = {REDACTS: version}
+    while _size(kept | ours) > MAX_METADATA_BYTES:
+        del kept[max(kept, key=lambda name: _size({name: kept[name]}))]
+    return kept | ours
+
+
+def _size(metadata: Mapping[str, str]) -> int:
+    return sum(len(name.encode()) + len(value.encode()) for name, value in metadata.items())
 
 
 def _written_before(desk: Desk, standing: Standing, masked: bytes) -> dict[str, Any]:

@@ -36,7 +36,8 @@ def _cover(aws: Aws, item: Item) -> bool:
         current = call(aws.store, aws.s3.head_object, Bucket=item.bucket, Key=item.key)
         if current.get("VersionId") != item.version_id:
             return False
-        call(aws.store, aws.s3.delete_object, Bucket=item.bucket, Key=item.key, IfMatch=item.etag)
+        # Its own ETag and not the event's, which must not decide whether an older version comes into view.
+        call(aws.store, aws.s3.delete_object, Bucket=item.bucket, Key=item.key, IfMatch=current["ETag"])
     except Gone:
         return True
     except Moved:

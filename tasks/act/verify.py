@@ -29,7 +29,15 @@ def verify(desk: Desk, standing: Standing) -> dict[str, Any]:
         raise Transient(type(error).__name__, call="public.Head") from None
     if answer.status >= 500:
         raise Transient(f"HTTP {answer.status}", call="public.Head")
-    # Another ETag is another upload: not what was judged.
-    if answer.status < 400 and answer.headers.get("ETag", "").strip('"') == standing.item.etag:
+    if answer.status < 400 and not is_another(answer.headers.get("ETag", ""), standing.item.etag):
         raise StillPublic(call="public.Head")
     return {"http": answer.status}
+
+
+def is_another(served: str, judged: str) -> bool:
+    """Whether the ETag header of what is served names another upload than the one that was judged.
+
+    No ETag names nothing, so it is not another; a CDN that compresses makes an ETag weak.
+    """
+    name = served.removeprefix("W/").strip('"')
+    return bool(name) and name != judged

@@ -12,6 +12,7 @@ from tasks.aws.calls import call
 from tasks.aws.faults import Moved
 from tasks.aws.session import Aws
 from tasks.item import Item
+from tasks.ledger import traced
 from tasks.record.standing import Standing, Status, from_row, to_row
 
 #: The sort key of the row that says which version of a key was decided last. No VersionId looks like it.
@@ -52,9 +53,21 @@ class State:
         return self._get(location, version)
 
     def latest(self, location: str) -> Standing | None:
-        """The version of this key that was decided last or, before any decision, is being looked at."""
+        """The version of this key that was decided last or, before any decision, the newest that came."""
         head = self._row(location, HEAD)
-        return self._get(location, head["latest"]["S"]) if head else None
+        if head:
+            return self._get(location, head["latest"]["S"])
+        answer = call(
+            self.aws.store,
+            self.aws.dynamodb.query,
+            TableName=self.table,
+            KeyConditionExpression="#location = :location",
+            ExpressionAttributeNames={"#location": "location"},
+            ExpressionAttributeValues={":location": {"S": location}},
+            ConsistentRead=True,
+        )
+        standings = [from_row(row) for row in answer["Items"]]
+        return max(standings, key=lambda standing: standing.item.event_time, default=None)
 
     def begin(self, standing: Standing) -> Standing:
         """Record an item that will be decided later (a video whose job runs).
@@ -91,8 +104,13 @@ class State:
             self._update(
                 item,
                 "SET lease_until = :until",
-                values={":until": {"N": str(now + seconds)}, ":now": {"N": str(now)}},
-                condition="lease_until < :now",
+                values={
+                    ":until": {"N": str(now + seconds)},
+                    ":now": {"N": str(now)},
+                    ":pending": {"S": Status.PENDING.value},
+                },
+                condition="lease_until < :now AND #status = :pending",
+                names={"#status": "status"},
             )
         except Moved:
             holder = self.find(item)
@@ -116,7 +134,7 @@ class State:
 
     def finish(self, item: Item, *, status: Status, time_to_takedown_ms: int | None, at: datetime) -> None:
         """Record where an item stands once all its actions are done, and free it."""
-        entry = {"at": at.isoformat(), "event": "finished", "status": status.value}
+        entry = {"at": at.isoformat(), "event": "finished", "status": status.value, **traced()}
         values: dict[str, Any] = {
             ":status": {"S": status.value},
             ":entry": {"L": [{"S": json.dumps(entry)}]},

@@ -283,3 +283,19 @@ class TestLooking:
         state.find(ITEM)
         state.latest(ITEM.location)
         assert [params["ConsistentRead"] for params in asked] == [True, True]
+
+
+def test_what_was_never_decided_is_found_by_its_key_too(state: State) -> None:
+    assert state.latest(ITEM.location) is None
+    state.set_aside(Standing(item=replace(OLDER_ITEM, event_time=NOW.replace(hour=1)), status=Status.SUPERSEDED))
+    state.set_aside(Standing(item=ITEM, status=Status.GONE))
+    latest = state.latest(ITEM.location)
+    assert latest is not None
+    assert (latest.item, latest.status) == (ITEM, Status.GONE)
+
+
+def test_nobody_takes_over_what_is_finished(state: State) -> None:
+    state.decide(decided())
+    state.finish(ITEM, status=Status.REJECTED, time_to_takedown_ms=1, at=NOW)
+    with pytest.raises(Taken):
+        state.take(ITEM, now=NOW.timestamp() + 1000, seconds=60)
