@@ -16,7 +16,7 @@ def configure_logs(*, log_format: str, level: str) -> None:
 
     `log_format` is `json`, `console` or `auto` (console on a terminal, else JSON).
     """
-    as_json = log_format == "json" or (log_format == "auto" and not sys.stderr.isatty())
+    as_json = is_json(log_format)
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
@@ -37,6 +37,11 @@ def configure_logs(*, log_format: str, level: str) -> None:
     root.setLevel(level)
     for name in QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+
+
+def is_json(log_format: str) -> bool:
+    """Whether lines are for a program: by `log_format`, or where standard error is no terminal."""
+    return log_format == "json" or (log_format == "auto" and not sys.stderr.isatty())
 
 
 def _last(*, as_json: bool) -> list[structlog.typing.Processor]:

@@ -52,6 +52,7 @@ class Settings(BaseSettings):
 
     policy_file: Path = CONFIG / "policy.yaml"
     classifier_file: Path = CONFIG / "classifier.md"
+    prices_file: Path = CONFIG / "prices.yaml"
     guardrail_id: str = Field("modfleet", description="Bedrock guardrail identifier or ARN")
     guardrail_version: str = Field("1", pattern=r"^[1-9][0-9]{0,7}$", description="a pinned number, never DRAFT")
     classifier_model: str = Field("amazon.nova-lite-v1:0", description="Bedrock model id of the gray-zone classifier")
@@ -77,9 +78,36 @@ class Settings(BaseSettings):
     visibility_seconds: int | None = Field(
         None, ge=2, le=43_200, description="how soon a crashed worker's messages come back; by default the lane's 60"
     )
-    drain_seconds: int = Field(100, ge=1, le=119, description="SIGTERM to exit, below ECS's 120 s stop timeout")
+    drain_seconds: int = Field(
+        100,
+        ge=1,
+        le=110,
+        description="SIGTERM to giving back what still runs, at most 5 s before the exit; ECS kills after 120",
+    )
+    watchdog_seconds: int = Field(
+        120, ge=45, description="a worker that gives no sign of life for so long ends itself; a long poll takes 20"
+    )
+    health_port: int = Field(0, ge=0, le=65_535, description="/live and /ready over HTTP; 0 is off")
+    health_host: str = Field("127.0.0.1", description="where health is served")
+    health_file: Path | None = Field(None, description="a file that is touched every second while the worker is live")
+    ecs_agent_uri: AnyHttpUrl | None = Field(
+        None, validation_alias="ECS_AGENT_URI", description="set by ECS: a busy task is protected from scale-in there"
+    )
+    ec2: bool = Field(False, description="on EC2: drain on a spot interruption or when the Auto Scaling group says so")
+    imds_url: AnyHttpUrl = Field(AnyHttpUrl("http://169.254.169.254"), description="EC2's instance metadata service")
+    autoscaling_group: str | None = Field(None, description="the Auto Scaling group of this instance")
+    lifecycle_hook: str | None = Field(
+        None, description="its termination hook, which the worker completes once drained: one worker an instance"
+    )
     log_format: str = Field("auto", pattern="^(auto|json|console)$", description="auto: readable on a terminal")
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    metrics: str = Field(
+        "auto", pattern="^(auto|emf|none)$", description="CloudWatch EMF lines on stdout; auto: where logs are JSON"
+    )
+    metrics_namespace: str = Field(
+        "modfleet", pattern=r"^[A-Za-z0-9_./#:-]+$", max_length=255, description="in CloudWatch; two fleets need two"
+    )
+    otel: bool = Field(False, description="also send metrics over OTLP (OTEL_EXPORTER_OTLP_*); needs the extra `otel`")
 
     @field_validator("rate_limits", mode="before")
     @classmethod
@@ -91,7 +119,7 @@ class Settings(BaseSettings):
         except ValueError as error:
             raise ValueError(f"not JSON: {error}") from None
 
-    @field_validator("policy_file", "classifier_file")
+    @field_validator("policy_file", "classifier_file", "prices_file")
     @classmethod
     def _exists(cls, path: Path) -> Path:
         if not path.is_file():
@@ -128,7 +156,10 @@ def load_settings() -> Settings:
 
 
 def _variable(loc: tuple[int | str, ...]) -> str:
-    return f"MODFLEET_{str(loc[0]).upper()}" if loc else "MODFLEET_*"
+    if not loc:
+        return "MODFLEET_*"
+    # An alias, such as ECS's own variable, is named as it is.
+    return str(loc[0]) if str(loc[0]).isupper() else f"MODFLEET_{str(loc[0]).upper()}"
 
 
 def _advice(error: object) -> str:

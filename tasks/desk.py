@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from config.prices import UNPRICED, Prices
 from config.settings import Settings
 from tasks.aws.session import Aws
 from tasks.aws.slots import Slots
@@ -35,3 +36,4 @@ class Desk:
     now: Clock
     #: Of video jobs; None leaves it to Rekognition to refuse one too many.
     slots: Slots | None = None
+    prices: Prices = UNPRICED

@@ -12,6 +12,7 @@ from tasks import pipeline
 from tasks.aws.faults import Fault
 from tasks.desk import Desk
 from tasks.intake.message import Message, NotAMessage, Nothing, Uploads, VideoCheck, read_message
+from tasks.ledger import open_ledger
 from tasks.outcome import Done, Outcome, Parked, Retry, Skipped, outcome_of
 
 #: The task's wire name, which the transport puts on every message.
@@ -49,7 +50,8 @@ def _moderation_of(desk: Desk, uploads: Uploads, number: int, attempt: int) -> C
 
 def _guarded(work: Callable[[], Outcome], *, attempt: int) -> Outcome:
     try:
-        return work()
+        with open_ledger():
+            return work()
     except Fault as fault:
         return outcome_of(fault, attempt=attempt)
 

@@ -11,8 +11,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import structlog
-
 from config.lanes import LANES
 from tasks.act.perform import perform
 from tasks.act.plan import STATUS_OF, plan, time_to_takedown_ms
@@ -23,17 +21,17 @@ from tasks.desk import Desk
 from tasks.detect.finding import Finding
 from tasks.detect.kind import kind_of
 from tasks.detect.look import Job, free_slot, look, look_at_words
+from tasks.fail_open import fails_open
 from tasks.intake.message import VideoCheck
 from tasks.intake.upload import Upload, open_upload
 from tasks.item import Item
+from tasks.ledger import looked, note_end, trace, traced
 from tasks.outcome import Done, Outcome, Parked, Retry, Skipped
 from tasks.own_write import own_write
 from tasks.record.entries import entries_of
 from tasks.record.standing import Standing, Status
 from tasks.record.state import Older, Taken
 from tasks.video import look_in, look_in_later
-
-log = structlog.get_logger("modfleet.item")
 
 #: Seconds that one run may act on a decision before another may take over: as long as its message is hidden.
 LEASE_SECONDS = LANES["uploads"].visibility
@@ -108,7 +106,7 @@ def resume(desk: Desk, known: Standing) -> Outcome:
 def begin_video(desk: Desk, standing: Standing, job: Job) -> Outcome:
     """Record that a job is looking at a video, and look in on it later."""
     try:
-        known = desk.state.begin(replace(standing, job_id=job.id, job_started_at=desk.now()))
+        known = desk.state.begin(replace(standing, job_id=job.id, job_started_at=desk.now(), detectors=looked()))
     except Older:
         free_slot(desk, standing.item)
         return set_aside(desk, standing.item, Status.SUPERSEDED)
@@ -145,7 +143,8 @@ def set_aside(desk: Desk, item: Item, status: Status) -> Outcome:
     known = desk.state.find(item)
     if known and known.decided:
         return resume(desk, known)
-    standing = Standing(item=item, status=status, history=({"at": desk.now().isoformat(), "event": status.value},))
+    entry = {"at": desk.now().isoformat(), "event": status.value, **traced()}
+    standing = Standing(item=item, status=status, history=(entry,), trace=trace())
     desk.state.set_aside(standing)
     desk.audit.append(entries_of(standing))
     return tell(standing)
@@ -159,7 +158,8 @@ def first_standing(desk: Desk, item: Item, upload: Upload) -> Standing:
         surface=desk.policy.surface_for(item.key).name,
         kind=kind_of(upload.head, size=item.size),
         uploader=upload.uploader,
-        history=({"at": desk.now().isoformat(), "event": "received"},),
+        history=({"at": desk.now().isoformat(), "event": "received", **traced()},),
+        trace=trace(),
     )
 
 
@@ -174,14 +174,14 @@ def with_decision(desk: Desk, standing: Standing, findings: tuple[Finding, ...])
         has_public_url=desk.settings.public_url is not None,
     )
     now, rules = desk.now(), tuple(rule.name for rule in decision.rules)
-    entry = {"at": now.isoformat(), "event": "decided", "tier": int(decision.tier), "rules": list(rules)}
+    entry = {"at": now.isoformat(), "event": "decided", "tier": int(decision.tier), "rules": list(rules), **traced()}
     return replace(
         standing,
         status=Status.PENDING if actions else STATUS_OF[decision.tier],
         tier=int(decision.tier),
         rules=rules,
         policy_version=decision.policy_version,
-        detectors={finding.detector: finding.detector_version for finding in findings},
+        detectors={**standing.detectors, **looked(), **{seen.detector: seen.detector_version for seen in findings}},
         findings=findings,
         spans=tuple((span.begin, span.end, span.kind) for span in decision.spans),
         plan=actions,
@@ -192,14 +192,6 @@ def with_decision(desk: Desk, standing: Standing, findings: tuple[Finding, ...])
 
 
 def tell(standing: Standing) -> Outcome:
-    """One line per item, without its content."""
-    log.info(
-        "item",
-        id=standing.item.id[:16],
-        status=standing.status.value,
-        surface=standing.surface,
-        tier=standing.tier,
-        rules=list(standing.rules),
-        takedown_ms=standing.time_to_takedown_ms,
-    )
+    """Note where the item has come to stand: `worker.seeing` counts it and writes its one line."""
+    note_end(standing, fails_open=fails_open(standing))
     return Done(standing.status.value)

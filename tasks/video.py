@@ -10,6 +10,7 @@ from tasks.detect.kind import unreadable
 from tasks.detect.look import free_slot, start_job
 from tasks.detect.video import check_video
 from tasks.intake.message import VideoCheck, write_video_check
+from tasks.ledger import trace_header
 from tasks.record.standing import Standing
 
 #: A check waits twice as long each time, up to this many seconds (SQS delays no message longer than 900).
@@ -54,6 +55,7 @@ def look_in_later(desk: Desk, check: VideoCheck) -> None:
         QueueUrl=url,
         MessageBody=write_video_check(check),
         DelaySeconds=delay,
+        **trace_header(),
     )
 
 

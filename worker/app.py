@@ -9,13 +9,18 @@ from kombu.entity import Exchange, Queue
 
 import tasks.moderation  # noqa: F401  # registers the task
 from config.lanes import LANES
+from config.logs import is_json
 from config.settings import Settings
 from tasks.aws.breaker import Breakers
 from tasks.desk import Desk
 from worker.delivery import DeliveredTask, Settler
 from worker.lines import Lines
+from worker.metrics import Registry
+from worker.otel import connect_otel
 from worker.pausing import Pausing
 from worker.probes import probes_of
+from worker.reporter import Reporter, process_name, to_stdout
+from worker.seeing import Seeing
 
 
 class Modfleet(Celery):  # type: ignore[misc]
@@ -26,10 +31,17 @@ class Modfleet(Celery):  # type: ignore[misc]
     lines: Lines
     breakers: Breakers
     pausing: Pausing
+    seeing: Seeing
+    reporter: Reporter
 
 
-def create_app(settings: Settings, desk: Desk, *, breakers: Breakers | None = None) -> Modfleet:
-    """The app of one worker process, whose lanes are paused while `breakers` say that what they need is down."""
+def create_app(
+    settings: Settings, desk: Desk, *, breakers: Breakers | None = None, registry: Registry | None = None
+) -> Modfleet:
+    """The app of one worker process, whose lanes are paused while `breakers` say that what they need is down.
+
+    `registry` takes its metrics. Raises NoOpenTelemetry where that is wanted and not installed.
+    """
     app = Modfleet("modfleet", task_cls=DeliveredTask, set_as_current=False)
     app.desk = desk
     app.lines = Lines(settings, desk.aws)
@@ -39,10 +51,30 @@ def create_app(settings: Settings, desk: Desk, *, breakers: Breakers | None = No
         app.breakers, lanes=LANES.values(), lines=lambda lane: app.lines[lane], probes=probes_of(desk)
     )
     app.pausing.start()
+    app.seeing = Seeing(registry or Registry(), desk.prices, desk.now)
+    if settings.otel:
+        app.seeing.registry.listeners.append(connect_otel(worker=process_name()))
+    app.reporter = _reporter(app, settings)
     app.conf.update(celery_settings(app.lines))
     # Celery would otherwise set up logging of its own; config/logs.py has done it.
     signals.setup_logging.connect(_keep_logging, weak=False)
     return app
+
+
+def _reporter(app: Modfleet, settings: Settings) -> Reporter:
+    wants_emf = settings.metrics == "emf" or (settings.metrics == "auto" and is_json(settings.log_format))
+    return Reporter(
+        aws=app.desk.aws,
+        table=settings.items_table,
+        worker=process_name(),
+        registry=app.seeing.registry,
+        prices=app.desk.prices,
+        lines=lambda: app.lines.started,
+        breakers=app.breakers.states,
+        now=app.desk.now,
+        namespace=settings.metrics_namespace,
+        write=to_stdout if wants_emf else None,
+    )
 
 
 def celery_settings(lines: Lines) -> dict[str, Any]:

@@ -17,9 +17,11 @@ from tasks.aws.calls import call
 from tasks.aws.faults import Fault
 from tasks.aws.limiter import on_behalf_of
 from tasks.aws.session import Aws
+from tasks.ledger import trace_header
 from tasks.outcome import Done, Outcome, Parked, Retry, Skipped, backoff
 from worker.again import counts_of, remembering
 from worker.lines import Lines
+from worker.seeing import Seeing, trace_in
 
 log = structlog.get_logger("modfleet.delivery")
 
@@ -44,6 +46,10 @@ class Delivery:
     body: str
     #: Of these, how many ended before anything was attempted, because a dependency was down.
     uncounted: int = 0
+    #: When it was put on the queue, milliseconds since 1970; 0 where SQS did not say.
+    sent_ms: int = 0
+    #: Names it and what it causes; see `worker.seeing`.
+    trace: str = ""
 
     @property
     def counted(self) -> int:
@@ -95,6 +101,7 @@ class Settler:
                 MessageBody=delivery.body,
                 DelaySeconds=seconds,
                 MessageAttributes=remembering(deliveries=delivery.attempt, uncounted=delivery.uncounted + 1),
+                **trace_header(),
             )
         except Fault as fault:
             log.warning("not_sent_again", why=str(fault), message_id=delivery.message_id)
@@ -158,17 +165,22 @@ class DeliveredTask(Task):  # type: ignore[misc]  # Celery ships no types
             receipt=request.receipt,
             attempt=request.attempt,
             uncounted=request.uncounted,
+            sent_ms=request.sent_ms,
+            trace=request.trace,
             body=body,
         )
         settler: Settler = self.app.settler
         settler.begin(delivery)
-        try:
-            with on_behalf_of(delivery.lane):
-                outcome: Outcome = self.run(body)
-        except Exception as error:
-            log.exception("unexpected", message_id=delivery.message_id)
-            outcome = Retry(backoff(delivery.attempt), f"unexpected {type(error).__name__}")
-        return settler.settle(delivery, outcome)
+        seeing: Seeing = self.app.seeing
+        with seeing.run(delivery) as run:
+            try:
+                with on_behalf_of(delivery.lane):
+                    outcome: Outcome = self.run(body)
+            except Exception as error:
+                log.exception("unexpected", message_id=delivery.message_id)
+                outcome = Retry(backoff(delivery.attempt), f"unexpected {type(error).__name__}")
+            seeing.concluded(run, outcome)
+            return settler.settle(delivery, outcome)
 
 
 def headers_of(message: dict[str, Any], *, lane: str) -> dict[str, Any]:
@@ -179,4 +191,6 @@ def headers_of(message: dict[str, Any], *, lane: str) -> dict[str, Any]:
         "receipt": message["ReceiptHandle"],
         "attempt": attempt,
         "uncounted": uncounted,
+        "sent_ms": int(message.get("Attributes", {}).get("SentTimestamp", 0)),
+        "trace": trace_in(message.get("Attributes", {}).get("AWSTraceHeader", "")),
     }

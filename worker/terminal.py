@@ -9,9 +9,12 @@ from typing import Annotated, NoReturn
 import typer
 from botocore.exceptions import BotoCoreError
 
+from config.lanes import LANES
 from config.logs import configure_logs
+from config.prices import PricesError
 from config.settings import Settings, SettingsError, load_settings
 from tasks.aws.breaker import Breakers
+from tasks.aws.calls import Guard
 from tasks.decide.policy_file import PolicyError
 from tasks.desk import Desk
 from worker.wiring import wire
@@ -22,13 +25,13 @@ WRONG, MISUSED = 1, 2
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def open_desk(*, breakers: Breakers | None = None) -> Desk:
+def open_desk(*, breakers: Breakers | None = None, meter: Guard | None = None) -> Desk:
     """Settings, logs and the desk; ends the command with a plain word on what is wrong with them."""
     try:
         settings: Settings = load_settings()
         configure_logs(log_format=settings.log_format, level=settings.log_level)
-        return wire(settings, breakers=breakers)
-    except (SettingsError, PolicyError) as error:
+        return wire(settings, breakers=breakers, meter=meter)
+    except (SettingsError, PolicyError, PricesError) as error:
         stop(str(error))
     except BotoCoreError as error:
         # No region, no such profile: no call has been made yet that could fail otherwise.
@@ -44,3 +47,12 @@ def stop(message: str, *, code: int = MISUSED) -> NoReturn:
 def print_json(shown: object) -> None:
     """Print for a program."""
     print(json.dumps(shown, ensure_ascii=False, indent=2))
+
+
+def lane_names(lanes: str) -> list[str]:
+    """Lanes from comma-separated names; ends the command where one is none."""
+    names = [name.strip() for name in lanes.split(",") if name.strip()]
+    unknown = [name for name in names if name not in LANES]
+    if unknown or not names:
+        stop(f"no such lane: {', '.join(unknown) or '(none given)'}; there are {', '.join(LANES)}")
+    return names

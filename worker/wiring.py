@@ -6,6 +6,7 @@ import secrets
 import socket
 from datetime import UTC, datetime
 
+from config.prices import parse_prices
 from config.settings import Settings
 from tasks.aws.breaker import Breakers
 from tasks.aws.calls import Guard
@@ -18,14 +19,15 @@ from tasks.record.audit import AuditLog
 from tasks.record.state import State
 
 
-def wire(settings: Settings, *, breakers: Breakers | None = None) -> Desk:
-    """Everything a run works with. Raises PolicyError when the policy file is no policy.
+def wire(settings: Settings, *, breakers: Breakers | None = None, meter: Guard | None = None) -> Desk:
+    """Everything a run works with. Raises PolicyError when the policy file is no policy, PricesError likewise.
 
     A worker hands in its breakers: its calls then heed them, and the fleet's limits. Commands are never held up.
+    `meter` counts every try.
     """
-    aws = connect(settings)
+    aws = connect(settings).guarded((meter,) if meter else ())
     if breakers is not None:
-        aws = aws.guarded(_guards(settings, aws, breakers))
+        aws = _guarded(settings, aws, breakers)
     policy = parse_policy(settings.policy_file.read_text("utf-8"), source=settings.policy_file.name)
     return Desk(
         aws=aws,
@@ -36,15 +38,17 @@ def wire(settings: Settings, *, breakers: Breakers | None = None) -> Desk:
         audit=AuditLog(aws, bucket=settings.audit_bucket, writer=writer_name(), now=utc_now),
         now=utc_now,
         slots=_slots(settings, aws),
+        prices=parse_prices(settings.prices_file.read_text("utf-8"), source=settings.prices_file.name),
     )
 
 
-def _guards(settings: Settings, aws: Aws, breakers: Breakers) -> tuple[Guard, ...]:
-    """In the order in which they are asked: nobody waits for a token to call what is down."""
+def _guarded(settings: Settings, aws: Aws, breakers: Breakers) -> Aws:
+    """With guards in the order in which they are asked: nobody waits for a token to call what is down."""
+    aws = aws.guarded((breakers, *aws.store.guards))
     if not settings.rate_limits:
-        return (breakers,)
-    limiter = Limiter(aws.guarded((breakers,)), table=settings.items_table, quotas=settings.rate_limits)
-    return breakers, limiter
+        return aws
+    limiter = Limiter(aws, table=settings.items_table, quotas=settings.rate_limits)
+    return aws.guarded((*aws.store.guards, limiter))
 
 
 def _slots(settings: Settings, aws: Aws) -> Slots | None:

@@ -11,6 +11,7 @@ from tasks.aws.calls import call
 from tasks.detect.chain import TextChain
 from tasks.detect.finding import Finding
 from tasks.detect.kind import unreadable
+from tasks.ledger import note_looked, note_used
 
 if TYPE_CHECKING:
     from tasks.aws.session import Aws
@@ -62,6 +63,9 @@ def classify(aws: Aws, text: str, *, chain: TextChain) -> Finding:
         },
         requestMetadata={"item": _metadata(chain.item_id), "policy": _metadata(chain.policy_version)},
     )
+    note_looked(DETECTOR, chain.classifier_model)
+    for unit, counted in (("input-token", "inputTokens"), ("output-token", "outputTokens")):
+        note_used(f"{unit}/{chain.classifier_model}", float(answer.get("usage", {}).get(counted, 0)))
     return read_verdict(answer, model=chain.classifier_model, part=chain.part)
 
 

@@ -10,6 +10,7 @@ from tasks.aws.calls import call
 from tasks.detect.chain import TextChain
 from tasks.detect.finding import Finding
 from tasks.detect.kind import unreadable
+from tasks.ledger import note_looked, note_used
 
 if TYPE_CHECKING:
     from tasks.aws.session import Aws
@@ -19,6 +20,12 @@ DETECTOR = "guardrail"
 #: The order is AWS's, the numbers are ours. A word of tomorrow counts as the strongest.
 CONFIDENCE = {"NONE": 0.0, "LOW": 30.0, "MEDIUM": 60.0, "HIGH": 90.0}
 STRONGEST = CONFIDENCE["HIGH"]
+#: What AWS counts of a text, and the name of its price; word filters are free.
+BILLED = {
+    "contentPolicyUnits": "guardrail-content-unit",
+    "topicPolicyUnits": "guardrail-topic-unit",
+    "sensitiveInformationPolicyUnits": "guardrail-pii-unit",
+}
 #: A word or a topic is there or it is not.
 CERTAIN = 100.0
 
@@ -43,7 +50,16 @@ def ask_guardrail(aws: Aws, text: str, *, chain: TextChain) -> GuardrailAnswer:
         outputScope="FULL",
         content=[{"text": {"text": text}}],
     )
+    note_looked(DETECTOR, chain.guardrail_version)
+    for unit, amount in read_usage(answer).items():
+        note_used(unit, amount)
     return read_guardrail(answer, version=chain.guardrail_version, part=chain.part)
+
+
+def read_usage(answer: Mapping[str, Any]) -> dict[str, float]:
+    """Text units (of up to 1,000 characters) that AWS bills for, by the names of config/prices.yaml."""
+    usage = answer.get("usage", {})
+    return {name: float(usage[counted]) for counted, name in BILLED.items() if usage.get(counted)}
 
 
 def read_guardrail(answer: Mapping[str, Any], *, version: str, part: str = "body") -> GuardrailAnswer:

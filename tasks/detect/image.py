@@ -12,6 +12,7 @@ from tasks.detect.reference import explain, label_path, parents, s3_object
 from tasks.detect.small_image import MAX_INLINE_BYTES, enlarge
 from tasks.intake.upload import read_body
 from tasks.item import Item
+from tasks.ledger import note_looked
 
 if TYPE_CHECKING:
     from tasks.aws.session import Aws
@@ -43,6 +44,7 @@ def look_at_image(aws: Aws, item: Item, *, floor: float) -> tuple[Finding, ...]:
 
 def _look(aws: Aws, image: Mapping[str, Any], *, floor: float) -> tuple[Finding, ...]:
     answer = call(aws.detect, aws.rekognition.detect_moderation_labels, Image=image, MinConfidence=floor)
+    note_looked(DETECTOR, str(answer.get("ModerationModelVersion", "unknown")))
     return read_moderation_labels(answer)
 
 

@@ -11,6 +11,7 @@ from tasks.aws.calls import call
 from tasks.aws.faults import Unreadable
 from tasks.detect.chunks import Chunk, split
 from tasks.detect.finding import Finding
+from tasks.ledger import note_looked, note_used
 
 if TYPE_CHECKING:
     from tasks.aws.session import Aws
@@ -64,8 +65,15 @@ def find_pii(aws: Aws, text: str, *, part: str) -> tuple[Finding, ...]:
         if not chunk.text.strip():
             continue
         answer = call(aws.detect, aws.comprehend.detect_pii_entities, Text=chunk.text, LanguageCode="en")
+        note_looked(DETECTOR, VERSION)
+        note_used("pii-unit", pii_units(chunk.text))
         found += read_pii(answer, chunk, part=part)
     return merge(found)
+
+
+def pii_units(text: str) -> int:
+    """What Comprehend bills for one request: units of 100 characters, three at least."""
+    return max(3, -(-len(text) // 100))
 
 
 def read_pii(answer: Mapping[str, Any], chunk: Chunk, *, part: str) -> list[Finding]:

@@ -9,8 +9,10 @@ from tasks.detect.chain import TextChain
 from tasks.detect.chunks import split
 from tasks.detect.classifier import classify
 from tasks.detect.finding import Finding
+from tasks.detect.guardrail import DETECTOR as GUARDRAIL
 from tasks.detect.guardrail import ask_guardrail
 from tasks.detect.pii import find_pii, looks_like_pii
+from tasks.ledger import note_looked
 
 if TYPE_CHECKING:
     from tasks.aws.session import Aws
@@ -30,6 +32,8 @@ def look_at_text(aws: Aws, text: str, *, chain: TextChain) -> tuple[Finding, ...
     Raises Unreadable (`pii-offsets`) and what every call raises.
     """
     if not text.strip():
+        if chain.part == "body":
+            note_looked(GUARDRAIL, "blank")
         return ()
     chunks = [chunk.text for chunk in split(text, limit=CHUNK_BYTES, overlap=OVERLAP, encoding="utf-16-le")]
     looked = [(chunk, ask_guardrail(aws, chunk, chain=chain)) for chunk in chunks]

@@ -12,6 +12,7 @@ from tasks.aws.faults import Gone, Transient, Unreadable
 from tasks.detect.finding import Finding
 from tasks.detect.reference import explain, label_path, parents, s3_object
 from tasks.item import Item
+from tasks.ledger import note_looked, note_used
 
 if TYPE_CHECKING:
     from tasks.aws.session import Aws
@@ -78,7 +79,14 @@ def check_video(aws: Aws, job_id: str) -> VideoAnswer | None:
         message = str(first.get("StatusMessage", ""))
         raise Unreadable(message, call="rekognition.GetContentModeration", code="FAILED", reason="video-job")
     # A status of next year's Rekognition is not an answer either.
-    return read_content_moderation(list(_pages(aws, job_id, first))) if status == "SUCCEEDED" else None
+    return _finished(list(_pages(aws, job_id, first))) if status == "SUCCEEDED" else None
+
+
+def _finished(pages: list[dict[str, Any]]) -> VideoAnswer:
+    answer = read_content_moderation(pages)
+    note_looked(DETECTOR, str(pages[0].get("ModerationModelVersion", "unknown")))
+    note_used("video-minute", answer.duration_ms / 60_000)
+    return answer
 
 
 def read_content_moderation(pages: Sequence[Mapping[str, Any]]) -> VideoAnswer:

@@ -23,6 +23,8 @@ def _entry(standing: Standing, event: str, said: dict[str, Any]) -> dict[str, An
         "entry_id": hashlib.sha256(name.encode()).hexdigest()[:32],
         "event": event,
         "item": {"bucket": item.bucket, "key": item.key, "version": item.version},
+        # The standing's and not the run's: an entry that is written again is the same entry.
+        **({"trace": standing.trace} if standing.trace else {}),
         **said,
     }
 

@@ -59,6 +59,8 @@ class Standing:
     job_started_at: datetime | None = None
     #: Whoever acts on the decision holds it until then (epoch seconds).
     lease_until: float = 0.0
+    #: Of the message that brought it.
+    trace: str = ""
 
     @property
     def decided(self) -> bool:
@@ -124,6 +126,7 @@ def to_row(standing: Standing) -> dict[str, Any]:
         "history": {"L": [_json(dict(entry)) for entry in standing.history]},
         "job_id": _s(standing.job_id),
         "lease_until": _n(standing.lease_until),
+        "trace": _s(standing.trace),
     }
     if standing.tier is not None:
         row["tier"] = _n(int(standing.tier))
@@ -166,6 +169,7 @@ def from_row(row: Mapping[str, Any]) -> Standing:
         job_id=row["job_id"]["S"],
         job_started_at=_moment(row, "job_started_at"),
         lease_until=float(row["lease_until"]["N"]),
+        trace=row.get("trace", {"S": ""})["S"],
     )
 
 

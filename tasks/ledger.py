@@ -1,0 +1,117 @@
+"""The ledger: what one run called and used up, which detectors looked, and how each item ended."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tasks.record.standing import Standing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """An item that has come to its end in this run, and what it took."""
+
+    standing: Standing
+    #: Tries of AWS calls in this run, for this item.
+    calls: int
+    #: Unit -> how much of it was used up, by the names of config/prices.yaml.
+    used: Mapping[str, float]
+    #: Allowed although nobody has looked at all of it: never.
+    fails_open: bool
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Of a message or, inside it, of one item; an item's is added to its message's when it closes."""
+
+    #: Names the message in every log line, audit entry and history of what it caused; empty outside a worker.
+    trace: str = ""
+    #: Tries of AWS calls, by `service.Operation`.
+    calls: Counter[str] = field(default_factory=Counter)
+    #: Unit -> how much of it was used up. An answered call is a unit of its own name.
+    used: dict[str, float] = field(default_factory=dict)
+    #: Detector -> the version that has looked, whether it saw anything or not.
+    looked: dict[str, str] = field(default_factory=dict)
+    ended: list[Ended] = field(default_factory=list)
+
+    def use(self, unit: str, amount: float = 1.0) -> None:
+        """Note that so much of a unit was used up."""
+        self.used[unit] = self.used.get(unit, 0.0) + amount
+
+    def take_over(self, inner: Ledger) -> None:
+        """Add what an item of this message took."""
+        self.calls.update(inner.calls)
+        self.ended += inner.ended
+        for unit, amount in inner.used.items():
+            self.use(unit, amount)
+
+
+_open: ContextVar[Ledger | None] = ContextVar("ledger", default=None)
+
+
+@contextmanager
+def open_ledger(trace: str = "") -> Iterator[Ledger]:
+    """A ledger for what happens meanwhile on this thread; inside another one it has the same trace, and ends in it."""
+    outer = _open.get()
+    ledger = Ledger(trace or (outer.trace if outer else ""))
+    token = _open.set(ledger)
+    try:
+        yield ledger
+    finally:
+        _open.reset(token)
+        if outer:
+            outer.take_over(ledger)
+
+
+def current_ledger() -> Ledger | None:
+    """The open ledger; None outside a run."""
+    return _open.get()
+
+
+def note_used(unit: str, amount: float = 1.0) -> None:
+    """Note in the open ledger, if there is one, that so much of a unit was used up."""
+    if ledger := _open.get():
+        ledger.use(unit, amount)
+
+
+def note_looked(detector: str, version: str) -> None:
+    """Note that a detector has looked and answered, whether it saw anything or not."""
+    if ledger := _open.get():
+        ledger.looked[detector] = version
+
+
+def looked() -> dict[str, str]:
+    """Detector -> version of all that have looked in this run."""
+    ledger = _open.get()
+    return dict(ledger.looked) if ledger else {}
+
+
+def trace() -> str:
+    """The trace of this run; empty outside a worker."""
+    ledger = _open.get()
+    return ledger.trace if ledger else ""
+
+
+def traced() -> dict[str, str]:
+    """`{"trace": ...}` for a record of what this run does; nothing outside a worker."""
+    return {"trace": name} if (name := trace()) else {}
+
+
+def trace_header() -> dict[str, Any]:
+    """What SendMessage takes to have a message that this run causes carry its trace; nothing outside a worker."""
+    if not (name := trace()):
+        return {}
+    return {"MessageSystemAttributes": {"AWSTraceHeader": {"DataType": "String", "StringValue": f"Root={name}"}}}
+
+
+def note_end(standing: Standing, *, fails_open: bool) -> None:
+    """Note where an item has come to stand."""
+    if ledger := _open.get():
+        calls, used = ledger.calls.total(), dict(ledger.used)
+        ledger.ended.append(Ended(standing=standing, calls=calls, used=used, fails_open=fails_open))

@@ -1,0 +1,66 @@
+"""Every metric that modfleet has, by name."""
+
+from __future__ import annotations
+
+from worker.metrics import Family
+
+MS = "Milliseconds"
+_CALL = ("dependency", "operation")
+_BY_DEPENDENCY = (("dependency",),)
+
+# ---- items and messages ----
+
+ITEMS = Family(
+    name="items",
+    help="Items that came to their end",
+    labels=("status", "tier", "surface", "kind"),
+    dimensions=((), ("status",), ("tier",), ("surface",)),
+)
+MESSAGES = Family(
+    name="messages",
+    help="Messages settled",
+    labels=("lane", "outcome"),
+    dimensions=(("lane", "outcome"),),
+)
+FAIL_OPEN = Family(name="fail_open_total", help="Items allowed without having been looked at: never")
+DECISION_MS = Family(
+    name="decision_ms", help="From S3's event time to the decision", labels=("surface",), unit=MS, dimensions=((),)
+)
+TAKEDOWN_MS = Family(
+    name="takedown_ms",
+    help="From S3's event time until the public could no longer see it",
+    labels=("surface",),
+    unit=MS,
+    dimensions=((), ("surface",)),
+)
+QUEUE_AGE_MS = Family(
+    name="queue_age_ms",
+    help="Age of a message at its first pick-up",
+    labels=("lane",),
+    unit=MS,
+    dimensions=(("lane",),),
+)
+RUN_MS = Family(name="run_ms", help="Working on a message", labels=("lane",), unit=MS, dimensions=(("lane",),))
+
+# ---- what it costs ----
+
+ITEM_CALLS = Family(name="item_calls", help="AWS calls for one item")
+ITEM_USD = Family(name="item_usd", help="Estimated dollars for one item", unit="None")
+USED = Family(name="used", help="Units used up, by the names of config/prices.yaml", labels=("unit",), dimensions=())
+USD = Family(name="usd", help="Estimated dollars", unit="None")
+
+# ---- AWS ----
+
+CALLS = Family(name="aws_calls", help="Tries of AWS calls", labels=_CALL, dimensions=_BY_DEPENDENCY)
+CALL_MS = Family(name="aws_ms", help="One try of an AWS call", labels=_CALL, unit=MS, dimensions=_BY_DEPENDENCY)
+THROTTLES = Family(
+    name="aws_throttles", help="Tries that AWS refused as too many", labels=_CALL, dimensions=_BY_DEPENDENCY
+)
+FAULTS = Family(name="aws_faults", help="Tries that failed otherwise", labels=_CALL, dimensions=_BY_DEPENDENCY)
+BREAKER_OPEN = Family(
+    name="breaker_open", help="1 while no call is made", labels=("dependency",), dimensions=_BY_DEPENDENCY
+)
+
+# ---- the process ----
+
+IN_FLIGHT = Family(name="in_flight", help="Messages in this process's hands", labels=("lane",), dimensions=(("lane",),))
