@@ -60,7 +60,7 @@ class Slots:
         return self._update(
             "SET held.#job = :until",
             job=job,
-            condition="attribute_exists(held.#job) OR size(held) < :limit",
+            condition="attribute_exists(held) AND (attribute_exists(held.#job) OR size(held) < :limit)",
             values={":until": {"N": str(self._until())}, ":limit": {"N": str(self.limit)}},
         )
 

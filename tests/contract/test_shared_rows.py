@@ -1,0 +1,112 @@
+"""The rows that a fleet shares, on a DynamoDB over HTTP with everybody asking at once: nothing is given twice."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+
+from config.settings import Settings, load_settings
+from deploy.local.run import LocalCloud
+from tasks.aws.faults import Rationed
+from tasks.aws.limiter import Limiter, Row
+from tasks.aws.ration import LONGEST_WAIT, Ration
+from tasks.aws.session import Aws, connect
+from tasks.aws.slots import Slots
+
+THREADS = 12
+
+
+@pytest.fixture(scope="module")
+def world(cloud: LocalCloud) -> tuple[Aws, Settings]:
+    """Clients and settings, as a worker makes them from its environment."""
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in cloud.environment.items():
+            environment.setenv(name, value)
+        settings = load_settings()
+        return connect(settings), settings
+
+
+def at_once(work: Callable[[int], None]) -> None:
+    """Run `work` on many threads, none of which begins before all are there."""
+    barrier = threading.Barrier(THREADS)
+
+    def run(number: int) -> None:
+        barrier.wait()
+        work(number)
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(THREADS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def test_no_token_is_given_twice(world: tuple[Aws, Settings], unique: str) -> None:
+    aws, settings = world
+    operation, made, given = f"rekognition.{unique}", list[float](), list[int]()
+    rate, now = 5.0, 1_000_000.0
+
+    def process() -> Limiter:
+        quotas = {operation: rate}
+        return Limiter(
+            aws,
+            table=settings.items_table,
+            quotas=quotas,
+            # The clock stands still: there is what two seconds allow, for all.
+            clock=lambda: now,
+            sleep=made.append,
+        )
+
+    processes = [process() for _ in range(3)]
+
+    def work(number: int) -> None:
+        for _ in range(3):
+            try:
+                processes[number % 3].before(operation)
+            except Rationed:
+                continue
+            given.append(number)
+
+    at_once(work)
+    assert 1 <= len(given) <= rate * LONGEST_WAIT + 1
+    assert all(later - earlier > 0.19 for earlier, later in itertools.pairwise(sorted(made)))
+
+
+def test_a_writer_that_comes_too_late_is_told_what_was_written(world: tuple[Aws, Settings], unique: str) -> None:
+    aws, settings = world
+    row = Row(aws, table=settings.items_table, operation=f"rekognition.{unique}")
+    assert row.read() is None
+    first = Ration(rate=5.0, changed_at=1_000_000.25).next_turn()
+    assert row.write(first, over=None) is first
+    assert row.read() == first
+    late = Ration(rate=9.0, changed_at=1_000_000.5).next_turn()
+    told = row.write(late, over=None)
+    assert told == first
+    assert told is not late
+    second = first.next_turn()
+    assert row.write(second, over=first) is second
+    assert row.write(late, over=first) == second
+
+
+def test_no_slot_is_given_twice(world: tuple[Aws, Settings]) -> None:
+    aws, settings = world
+    slots = Slots(aws=aws, table=settings.items_table, limit=4, now=lambda: datetime.now(UTC))
+    slots.renew("nobody")
+    slots.release("nobody")
+    got = list[str]()
+
+    def work(number: int) -> None:
+        for job in (f"{number}-a", f"{number}-b"):
+            if slots.acquire(job):
+                got.append(job)
+
+    at_once(work)
+    assert len(got) == 4
+    assert set(slots.held()) == set(got)
+    for job in got:
+        slots.release(job)
+    assert slots.held() == {}
