@@ -1,0 +1,1 @@
+"""What modfleet costs beside stock Celery and a loop written by hand: `make bench`."""

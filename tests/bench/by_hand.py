@@ -1,0 +1,93 @@
+"""The AWS calls of each workload, as somebody would write them in an afternoon: no checks, no policy, no log."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from tests.bench.bodies import BODIES
+from tests.bench.fake_aws import NUMBER
+
+#: What modfleet's clients are told, so that frameworks are compared and not boto3's settings.
+CONFIG = Config(max_pool_connections=256, retries={"total_max_attempts": 1, "mode": "standard"})
+
+
+class ByHand:
+    """Clients, and one method per workload that does all its calls but the audit log's."""
+
+    def __init__(self) -> None:
+        """Make the clients; endpoints come from the environment."""
+        self.sqs = boto3.client("sqs", config=CONFIG)
+        self.s3 = boto3.client("s3", config=CONFIG)
+        self.dynamodb = boto3.client("dynamodb", config=CONFIG)
+        self.rekognition = boto3.client("rekognition", config=CONFIG)
+        self.work: dict[str, Callable[[str], str | None]] = {
+            "plumbing": lambda body: json.loads(body)["n"] and None,
+            "waiting": self.wait,
+            "pipeline": self.judge,
+        }
+        self._objects = 0
+
+    def wait(self, body: str) -> None:
+        """One read."""
+        item = json.loads(body)["item"]
+        key = {"location": {"S": f"s3://{item['bucket']}/{item['key']}"}, "version": {"S": item["version_id"]}}
+        self.dynamodb.get_item(TableName="bench-items", Key=key, ConsistentRead=True)
+
+    def judge(self, body: str) -> str:
+        """Open, look, decide, record; returns the line for the audit log."""
+        found = json.loads(body)["Records"][0]["s3"]
+        bucket, key, version = found["bucket"]["name"], found["object"]["key"], found["object"]["versionId"]
+        opened = self.s3.get_object(Bucket=bucket, Key=key, Range="bytes=0-4095")
+        head = opened["Body"].read()
+        image = {"S3Object": {"Bucket": bucket, "Name": key, "Version": version}}
+        seen = self.rekognition.detect_moderation_labels(Image=image, MinConfidence=30.0)
+        row = _row(bucket, key, version, {"uploader": opened["Metadata"]["uploader"], "labels": seen})
+        self.dynamodb.transact_write_items(TransactItems=_once(row, found["object"]["sequencer"]))
+        return json.dumps({"at": time.time(), "key": key, "kind": head[:3].hex(), "tier": 0})
+
+    def log(self, lines: Sequence[str]) -> None:
+        """Write audit lines as one object."""
+        self._objects += 1
+        body = "\n".join(lines).encode()
+        self.s3.put_object(Bucket="bench-audit", Key=f"log/{time.time_ns()}-{self._objects}.jsonl", Body=body)
+
+
+def body_of(workload: str, task_id: str) -> str:
+    """The body that a Celery task stands for, by its task id `task-000000007`."""
+    return BODIES[workload].replace(NUMBER, task_id.rpartition("-")[2])
+
+
+def _row(bucket: str, key: str, version: str, seen: dict[str, Any]) -> dict[str, Any]:
+    texts = {
+        "location": f"s3://{bucket}/{key}",
+        "version": version,
+        "status": "allowed",
+        "surface": "feed",
+        "kind": "image",
+        "uploader": seen["uploader"],
+        "policy_version": "0" * 16,
+        "decided_at": str(time.time()),
+        "findings": json.dumps(seen["labels"].get("ModerationLabels", [])),
+        "detectors": json.dumps({"rekognition-image": "7.0"}),
+        "history": json.dumps([{"event": "received"}, {"event": "decided"}]),
+        "etag": "d41d8cd98f00b204e9800998ecf8427e",
+    }
+    return {name: {"S": value} for name, value in texts.items()} | {"tier": {"N": "0"}, "size": {"N": "81920"}}
+
+
+def _once(row: dict[str, Any], sequencer: str) -> list[dict[str, Any]]:
+    head = {
+        "TableName": "bench-items",
+        "Key": {"location": row["location"], "version": {"S": "head"}},
+        "UpdateExpression": "SET latest = :latest, sequencer = :sequencer",
+        "ConditionExpression": "attribute_not_exists(sequencer) OR sequencer <= :sequencer",
+        "ExpressionAttributeValues": {":latest": row["version"], ":sequencer": {"S": sequencer}},
+    }
+    put = {"TableName": "bench-items", "Item": row, "ConditionExpression": "attribute_not_exists(decided_at)"}
+    return [{"Put": put}, {"Update": head}]

@@ -1,0 +1,90 @@
+"""The floor: a loop on boto3 written by hand, which does the calls and nothing else.
+
+`python -m tests.bench.floor --workload plumbing --threads 16`. Pollers take up to ten messages at a time, workers do
+them, recorders write the audit lines and delete in groups of up to ten or 100 ms. It knows no retry, no
+visibility extension, no drain and no failure: less than this cannot be done with the same calls.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import threading
+import time
+from collections.abc import Callable
+from queue import Empty, Queue, SimpleQueue
+from typing import Any
+
+from tests.bench.by_hand import ByHand
+
+POLLERS, RECORDERS = 6, 6
+GROUP, GROUP_SECONDS = 10, 0.1
+
+Message = dict[str, Any]
+
+
+class Floor:
+    """Threads around three queues in memory."""
+
+    def __init__(self, workload: str, *, threads: int) -> None:
+        """Nothing runs until `start`."""
+        self.by_hand = ByHand()
+        self.work = self.by_hand.work[workload]
+        self.url = os.environ["BENCH_QUEUE_URL"]
+        self.received: Queue[Message] = Queue(maxsize=threads + 2 * GROUP)
+        self.done: SimpleQueue[tuple[str, str | None]] = SimpleQueue()
+        self.threads = [
+            *(threading.Thread(target=self.poll) for _ in range(POLLERS)),
+            *(threading.Thread(target=self.run) for _ in range(threads)),
+            *(threading.Thread(target=self.record) for _ in range(RECORDERS)),
+        ]
+
+    def start(self) -> None:
+        """Run until killed."""
+        for thread in self.threads:
+            thread.start()
+
+    def poll(self) -> None:
+        """Receive."""
+        receive: Callable[..., dict[str, Any]] = self.by_hand.sqs.receive_message
+        while True:
+            for message in receive(QueueUrl=self.url, MaxNumberOfMessages=10, WaitTimeSeconds=20).get("Messages", []):
+                self.received.put(message)
+
+    def run(self) -> None:
+        """Do."""
+        while True:
+            message = self.received.get()
+            self.done.put((message["ReceiptHandle"], self.work(message["Body"])))
+
+    def record(self) -> None:
+        """Write what was done, then delete."""
+        while True:
+            group = self.group()
+            if lines := [line for _, line in group if line]:
+                self.by_hand.log(lines)
+            entries = [{"Id": str(n), "ReceiptHandle": receipt} for n, (receipt, _) in enumerate(group)]
+            self.by_hand.sqs.delete_message_batch(QueueUrl=self.url, Entries=entries)
+
+    def group(self) -> list[tuple[str, str | None]]:
+        """Up to ten, or what has come within a tenth of a second."""
+        group, until = [self.done.get()], time.monotonic() + GROUP_SECONDS
+        while len(group) < GROUP:
+            try:
+                group.append(self.done.get(timeout=max(0.0, until - time.monotonic())))
+            except Empty:
+                break
+        return group
+
+
+def main() -> None:
+    """Read the flags and run."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--workload", required=True)
+    parser.add_argument("--threads", type=int, default=16)
+    flags = parser.parse_args()
+    Floor(flags.workload, threads=flags.threads).start()
+
+
+if __name__ == "__main__":
+    main()
