@@ -1,4 +1,4 @@
-"""The command line: `modfleet worker`, `modfleet item`, `modfleet doctor`."""
+"""The command line: `modfleet worker`, `modfleet item`, `modfleet dlq`, `modfleet doctor`, `modfleet top`."""
 
 from __future__ import annotations
 
@@ -11,18 +11,28 @@ from rich.console import Console
 from rich.table import Table
 
 from config.lanes import LANES
+from config.settings import SettingsError
 from tasks.aws.breaker import Breakers
 from tasks.aws.calls import call
 from tasks.aws.faults import Fault, Gone
 from tasks.desk import Desk
 from tasks.record.standing import Standing
 from worker.app import create_app
+from worker.attend import attend
+from worker.boot import lacking
+from worker.dlq import dlq_app
 from worker.doctor import contested_names, examine
-from worker.terminal import WRONG, AsJson, open_desk, print_json, stop
+from worker.meter import Meter
+from worker.metrics import Registry
+from worker.otel import NoOpenTelemetry
+from worker.terminal import WRONG, AsJson, lane_names, open_desk, print_json, stop
+from worker.top import top
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 item_app = typer.Typer(no_args_is_help=True, help="Look at single items.")
 app.add_typer(item_app, name="item")
+app.add_typer(dlq_app, name="dlq")
+app.command()(top)
 
 
 @app.callback()
@@ -36,21 +46,40 @@ def worker(
     concurrency: Annotated[
         int | None, typer.Option(min=1, max=500, help="Tasks at once; by default the sum of the lanes'.")
     ] = None,
+    no_checks: Annotated[bool, typer.Option("--no-checks", help="Start without a look at what it needs.")] = False,
 ) -> None:
-    """Run a worker on some lanes until SIGTERM or Ctrl-C."""
-    names = _lane_names(lanes)
+    """Run a worker on some lanes until SIGTERM or Ctrl-C.
+
+    Exits with 0 once drained, 2 where something that it needs is missing, 3 where it ran out of time and gave back
+    what still ran, 4 where it could not go on: start another.
+    """
+    names = lane_names(lanes)
     breakers = Breakers()
-    desk = open_desk(breakers=breakers)
+    registry = Registry()
+    desk = open_desk(breakers=breakers, meter=Meter(registry))
     if contested := contested_names():
         stop(f"another distribution owns modfleet's package names: {', '.join(contested)}")
+    if not no_checks and (missing := lacking(desk)):
+        stop("the worker does not start, for it lacks:\n" + "\n".join(f"  {line}" for line in missing))
     threads = concurrency or sum(LANES[name].concurrency for name in names)
-    celery = create_app(desk.settings, desk, breakers=breakers)
+    try:
+        celery = create_app(desk.settings, desk, breakers=breakers, registry=registry)
+    except NoOpenTelemetry as missing:
+        stop(str(missing))
     without = ("--without-gossip", "--without-mingle", "--without-heartbeat")
     serve = ("worker", "-P", "threads", "-c", str(threads), "-Q", ",".join(names), "-l", "WARNING")
+    celery.reporter.start()
+    try:
+        lifecycle = attend(desk.settings, celery.lines)
+    except SettingsError as error:
+        stop(str(error))
+    lifecycle.last_words.append(celery.reporter.close)
     try:
         celery.worker_main(["--quiet", *serve, *without])
     finally:
         celery.lines.close()
+        lifecycle.end()
+    raise typer.Exit(lifecycle.exit_code)
 
 
 @item_app.command("show")
@@ -110,14 +139,6 @@ def _not_seen_yet(desk: Desk, bucket: str, key: str) -> dict[str, object]:
     names = ("tier", "policy_version", "time_to_takedown_ms")
     lists = ("rules", "findings", "history")
     return {"status": "pending", **dict.fromkeys(names), **{name: [] for name in lists}, "receipts": {}}
-
-
-def _lane_names(lanes: str) -> list[str]:
-    names = [name.strip() for name in lanes.split(",") if name.strip()]
-    unknown = [name for name in names if name not in LANES]
-    if unknown or not names:
-        stop(f"no such lane: {', '.join(unknown) or '(none given)'}; there are {', '.join(LANES)}")
-    return names
 
 
 def _bucket_and_key(uri: str) -> tuple[str, str]:

@@ -46,7 +46,8 @@ def examine(desk: Desk) -> Iterator[Finding]:
             yield Finding(name, False, str(trouble))
 
 
-def _checks(desk: Desk) -> Iterator[tuple[str, Callable[[], str]]]:
+def necessities(desk: Desk) -> Iterator[tuple[str, Callable[[], str]]]:
+    """The checks of what no worker can do without; they cost nothing and may run side by side."""
     settings = desk.settings
     yield "package names", _names
     yield "policy", lambda: f"{settings.policy_file.name} is {desk.policy.version}"
@@ -54,10 +55,15 @@ def _checks(desk: Desk) -> Iterator[tuple[str, Callable[[], str]]]:
         yield f"queue {lane.name}", lambda lane=lane: _queue(desk, lane)  # type: ignore[misc]
     for bucket in (settings.uploads_bucket, settings.quarantine_bucket, settings.audit_bucket):
         yield f"bucket {bucket}", lambda bucket=bucket: _bucket(desk, bucket)  # type: ignore[misc]
-    yield "upload events", lambda: _notification(desk)
-    yield "before surfaces", lambda: _before_surfaces(desk)
     for table in (settings.items_table, settings.cases_table):
         yield f"table {table}", lambda table=table: _table(desk, table)  # type: ignore[misc]
+    yield "notices topic", lambda: _topic(desk)
+
+
+def _checks(desk: Desk) -> Iterator[tuple[str, Callable[[], str]]]:
+    yield from necessities(desk)
+    yield "upload events", lambda: _notification(desk)
+    yield "before surfaces", lambda: _before_surfaces(desk)
     yield "images (Rekognition)", lambda: ask_rekognition(desk)
     yield "guardrail (Bedrock)", lambda: ask_guardrail(desk)
     yield "personal data (Comprehend)", lambda: ask_comprehend(desk)
@@ -72,6 +78,7 @@ def _names() -> str:
 
 def _queue(desk: Desk, lane: Lane) -> str:
     url, dead_letters = desk.settings.queue_url(lane.name), desk.settings.dead_letter_url(lane.name)
+    call(desk.aws.store, desk.aws.sqs.get_queue_attributes, QueueUrl=dead_letters, AttributeNames=["QueueArn"])
     wanted = {"QueueUrl": url, "AttributeNames": ["All"]}
     attributes = call(desk.aws.store, desk.aws.sqs.get_queue_attributes, **wanted)["Attributes"]
     if int(attributes["VisibilityTimeout"]) != lane.visibility:
@@ -79,7 +86,6 @@ def _queue(desk: Desk, lane: Lane) -> str:
     redrive = json.loads(attributes.get("RedrivePolicy", "{}"))
     if int(redrive.get("maxReceiveCount", 0)) <= lane.attempts:
         raise Sick(f"RedrivePolicy must have a maxReceiveCount above the lane's {lane.attempts} attempts")
-    call(desk.aws.store, desk.aws.sqs.get_queue_attributes, QueueUrl=dead_letters, AttributeNames=["QueueArn"])
     return f"{attributes['ApproximateNumberOfMessages']} waiting"
 
 
@@ -127,6 +133,12 @@ def _table(desk: Desk, table: str) -> str:
     if answer["TableStatus"] not in ("ACTIVE", "UPDATING"):
         raise Sick(f"the table is {answer['TableStatus']}")
     return "active"
+
+
+def _topic(desk: Desk) -> str:
+    topic = desk.settings.notices_topic_arn
+    call(desk.aws.store, desk.aws.sns.get_topic_attributes, TopicArn=topic)
+    return "exists"
 
 
 def ask_rekognition(desk: Desk) -> str:
