@@ -19,7 +19,7 @@ _MEANINGS: dict[type[Fault], str] = {
         ServiceUnavailable ServiceUnavailableException RequestTimeout RequestTimeoutException RequestTimeTooSkewed
         ModelErrorException ModelNotReadyException ModelTimeoutException ResourceNotReadyException
         TransactionConflictException TransactionInProgressException ReplicatedWriteConflictException
-        ConditionalRequestConflict OperationAborted PriorRequestNotComplete
+        ConditionalRequestConflict OperationAborted PriorRequestNotComplete ResourceContention
         BadDigest IncompleteBody XAmzContentSHA256Mismatch XAmzContentChecksumMismatch 408 409 500 502 504
     """,
     # One slot of a concurrency limit: Rekognition video jobs are the only such call we make.

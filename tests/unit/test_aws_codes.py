@@ -27,7 +27,8 @@ OPERATIONS = {
         *("SendMessage", "ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility", "GetQueueAttributes"),
         *("SendMessageBatch", "DeleteMessageBatch", "ChangeMessageVisibilityBatch", "GetQueueUrl"),
     ],
-    "sns": ["Publish"],
+    "sns": ["Publish", "GetTopicAttributes"],
+    "autoscaling": ["CompleteLifecycleAction"],
     "cloudfront": ["CreateInvalidation"],
 }
 
