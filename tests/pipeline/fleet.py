@@ -83,11 +83,12 @@ class Fleet:
 
     # ---- workers ----
 
-    def start_worker(self) -> Child:
-        """A real worker process on every lane."""
+    def start_worker(self, *flags: str, **environment: str) -> Child:
+        """A real worker process on every lane, with more flags and environment variables."""
         log = self.cloud.home / f"worker{len(self.workers)}.log"
-        command = [str(Path(sys.executable).parent / "modfleet"), "worker", "--lanes", ",".join(LANES)]
-        self.workers.append(Child(command, log=log, environment=self.cloud.child_environment(), announces=False))
+        command = [str(Path(sys.executable).parent / "modfleet"), "worker", "--lanes", ",".join(LANES), *flags]
+        environment = {**self.cloud.child_environment(), **environment}
+        self.workers.append(Child(command, log=log, environment=environment, announces=False))
         return self.workers[-1]
 
     def kill_worker(self) -> None:

@@ -15,7 +15,7 @@ UPLOADS = 200
 #: Decisions on record when the worker is killed.
 DECIDED_BEFORE = 30
 #: Seconds. The lanes hide a message for 60; here an unfinished one comes back sooner, to keep the test short.
-VISIBILITY = 5
+VISIBILITY = "5"
 #: Seconds: what was being acted on at the kill waits for its lease (60), and everybody for a busy machine.
 PATIENCE = 150.0
 
@@ -46,13 +46,12 @@ def aftermath(tmp_path_factory: pytest.TempPathFactory, media: SimpleNamespace) 
 
 def _killed_at_work(fleet: Fleet, media: SimpleNamespace) -> Aftermath:
     url = fleet.settings.queue_url("uploads")
-    fleet.aws.sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": str(VISIBILITY)})
     puts = [fleet.put(*_upload(number, media)) for number in range(UPLOADS)]
-    fleet.start_worker()
+    fleet.start_worker(MODFLEET_VISIBILITY_SECONDS=VISIBILITY)
     until(lambda: _decided(fleet) >= DECIDED_BEFORE, what="the first decisions")
     fleet.kill_worker()
     decided = _decided(fleet)
-    fleet.start_worker()
+    fleet.start_worker(MODFLEET_VISIBILITY_SECONDS=VISIBILITY)
     try:
         ends = [fleet.ended(put, within=PATIENCE) for put in puts]
         until(lambda: not fleet.depth(url), what="an empty queue")
