@@ -46,7 +46,7 @@ class Pulse:
         """Look at every line."""
         now, busy = self._clock(), False
         for line in self._started():
-            resting = line.paused or (line.window.free <= 0 and len(line.inflight) > 0)
+            resting = line.paused or (line.window.full and len(line.inflight) > 0)
             name, busy = line.lane.name, busy or len(line.inflight) > 0
             self._well_at[name] = now if resting else max(line.polled_at, self._well_at.get(name, self._begun_at))
         self._busy = busy

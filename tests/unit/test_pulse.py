@@ -19,13 +19,13 @@ from worker.pulse import Pulse
 class Line:
     polled_at: float = 0.0
     paused: bool = False
-    free: int = 10
+    full: bool = False
     name: str = "uploads"
     inflight: list[str] = field(default_factory=list)
 
     @property
     def window(self) -> Any:
-        return SimpleNamespace(free=self.free)
+        return SimpleNamespace(full=self.full)
 
     @property
     def lane(self) -> Any:
@@ -68,12 +68,14 @@ def test_a_line_that_does_not_is_silent_and_named() -> None:
     assert ward.pulse.silent(60) == ["video"]
 
 
-@pytest.mark.parametrize("resting", [{"paused": True}, {"free": 0, "inflight": ["m"]}], ids=["paused", "window full"])
+@pytest.mark.parametrize(
+    "resting", [{"paused": True}, {"full": True, "inflight": ["m"]}], ids=["paused", "window full"]
+)
 def test_a_line_with_no_reason_to_poll_is_well_and_has_its_time_afterwards(resting: dict[str, Any]) -> None:
     ward = Ward(Line(**resting))
     ward.passes(500)
     assert ward.pulse.silent(60) == []
-    ward.lines[0].paused, ward.lines[0].free = False, 10
+    ward.lines[0].paused, ward.lines[0].full = False, False
     ward.passes(60)
     assert ward.pulse.silent(60) == []
     ward.passes(1)
@@ -81,7 +83,7 @@ def test_a_line_with_no_reason_to_poll_is_well_and_has_its_time_afterwards(resti
 
 
 def test_a_window_that_only_receivers_have_taken_is_no_excuse() -> None:
-    ward = Ward(Line(free=0))
+    ward = Ward(Line(full=True))
     ward.passes(61)
     assert ward.pulse.silent(60) == ["uploads"]
 
