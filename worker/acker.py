@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import queue
-import time
+import threading
+from collections import deque
 
 from worker.batches import MAX_BATCH, Batches
 from worker.vital import Died, Vital, end_worker
 
 #: Seconds that the first acknowledgement of a group waits for others.
 GROUP_SECONDS = 0.1
-#: Threads, so that one slow delete holds up no other.
-THREADS = 2
+#: Deletes on their way at once: at 20 ms each, enough for 1,500 messages a second. Idle ones cost nothing.
+THREADS = 4
 
 
 class Acker:
@@ -20,7 +20,11 @@ class Acker:
     def __init__(self, batches: Batches, *, threads: int = THREADS, died: Died = end_worker) -> None:
         """Nothing runs until `start`."""
         self._batches = batches
-        self._receipts: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._waiting: deque[str] = deque()
+        self._changed = threading.Condition()
+        #: Held by the one thread that gathers a group: two would share what could have been one delete.
+        self._gathering = threading.Lock()
+        self._closed = False
         self.started = False
         self._threads = [Vital(self._run, name=f"acker-{number}", died=died) for number in range(threads)]
 
@@ -32,35 +36,33 @@ class Acker:
 
     def add(self, receipt: str) -> None:
         """Delete a message soon."""
-        self._receipts.put(receipt)
+        with self._changed:
+            self._waiting.append(receipt)
+            # Woken for each, the gathering thread would take the interpreter's lock from those that work.
+            if len(self._waiting) in (1, MAX_BATCH):
+                self._changed.notify()
 
     def close(self) -> None:
         """Delete what is waiting and end; returns when it is done."""
-        for _ in self._threads:
-            self._receipts.put(None)
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
         for thread in self._threads:
             thread.join()
-        # A thread that died has left some behind, and its end mark.
-        while not self._receipts.empty():
-            if receipt := self._receipts.get():
-                self._batches.delete([receipt])
+        # Threads that died may have left some behind.
+        while group := self._next():
+            self._batches.delete(group)
 
     def _run(self) -> None:
-        while (first := self._receipts.get()) is not None:
-            group, more = self._group(first)
+        while group := self._gather():
             self._batches.delete(group)
-            if not more:
-                return
 
-    def _group(self, first: str) -> tuple[list[str], bool]:
-        """Receipts to delete together, and whether more may come."""
-        group, until = [first], time.monotonic() + GROUP_SECONDS
-        while len(group) < MAX_BATCH:
-            try:
-                receipt = self._receipts.get(timeout=max(0.0, until - time.monotonic()))
-            except queue.Empty:
-                break
-            if receipt is None:
-                return group, False
-            group.append(receipt)
-        return group, True
+    def _gather(self) -> list[str]:
+        """Receipts to delete together, none once the acker is closed and nothing waits."""
+        with self._gathering, self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._closed)
+            self._changed.wait_for(lambda: len(self._waiting) >= MAX_BATCH or self._closed, timeout=GROUP_SECONDS)
+            return self._next()
+
+    def _next(self) -> list[str]:
+        return [self._waiting.popleft() for _ in range(min(MAX_BATCH, len(self._waiting)))]

@@ -29,8 +29,8 @@ Deliver = Callable[[str, list[Message]], None]
 
 #: Receivers of one lane; more would only contend for the interpreter's lock. Measured in tests/bench.
 MAX_RECEIVERS = 3
-#: Messages that wait in the process, so that no thread waits for the network.
-AHEAD = 20
+#: Messages that wait in the process beside those on their way, so that no thread waits for the network.
+AHEAD = MAX_BATCH
 #: Seconds before asking again where ReceiveMessage failed: the first wait, which doubles up to the cap.
 AFTER_FAULT, AFTER_FAULTS = 1.0, 10.0
 #: Seconds that a paused lane's messages stay hidden. Shown at once, each would be taken and given back by every
@@ -58,7 +58,9 @@ class Line:
         self.lane, self._aws, self._url, self._clock = lane, aws, url, clock
         self.batches = Batches(aws, url)
         self.inflight = InFlight(lane.visibility, clock=clock)
-        self.window = Window(max(2 * concurrency, concurrency + AHEAD))
+        receivers = min(MAX_RECEIVERS, 1 + concurrency // 8)
+        # A receiver waits for room for a full batch: one slot at a time would cost a call a message.
+        self.window = Window(max(2 * concurrency, concurrency + AHEAD + receivers * MAX_BATCH), least=MAX_BATCH)
         #: Monotonic seconds: when SQS last answered a receiver, be it with a fault.
         self.polled_at = clock()
         self.acker = Acker(self.batches, died=died)
@@ -68,7 +70,7 @@ class Line:
         self._faults = 0
         self._receivers = [
             Vital(receive, name=f"receive-{lane.name}-{number}", died=died)
-            for number, receive in enumerate([self._receive, *[self._help] * min(MAX_RECEIVERS - 1, concurrency // 8)])
+            for number, receive in enumerate([self._receive, *[self._help] * (receivers - 1)])
         ]
 
     @property

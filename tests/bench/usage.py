@@ -41,4 +41,4 @@ def _one(pid: int) -> tuple[float, float, float]:
 
 
 def _megabytes(field: str) -> float:
-    return int(field.split()[0]) / 1024
+    return int(field.split(maxsplit=1)[0]) / 1024

@@ -106,10 +106,10 @@ def test_a_slow_delete_holds_up_no_other(offline_aws: Aws) -> None:
 def test_a_thread_that_dies_is_told_of_and_closing_deletes_what_it_left(
     acker: Acker, queue: MemoryQueue, died: list[str]
 ) -> None:
-    queue.failing["delete_message_batch"].extend([ZeroDivisionError(), ZeroDivisionError()])
-    add_all(acker, receipts(2 * MAX_BATCH + 5))
+    queue.failing["delete_message_batch"].extend([ZeroDivisionError() for _ in range(THREADS)])
+    add_all(acker, receipts(THREADS * MAX_BATCH + 5))
     acker.start()
     queue.until(lambda: not queue.failing["delete_message_batch"])
     acker.close()
     assert sorted(died) == [f"acker-{number}" for number in range(THREADS)]
-    assert sorted(queue.deleted) == sorted(receipts(2 * MAX_BATCH + 5)[2 * MAX_BATCH :])
+    assert sorted(queue.deleted) == sorted(receipts(THREADS * MAX_BATCH + 5)[THREADS * MAX_BATCH :])

@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 
 from config.lanes import LANES, Lane
 from tasks.aws.session import LONG_POLL_SECONDS, Aws
+from worker.batches import MAX_BATCH
 from worker.line import AFTER_FAULTS, WHILE_PAUSED, Line
 
 LANE = replace(LANES["uploads"], visibility=60)
@@ -144,16 +145,20 @@ def test_all_receivers_ask_while_full_batches_come(make: Callable[..., Line], qu
     queue.until(lambda: queue.polls == 3, "three long polls")
 
 
-def test_the_process_holds_no_more_than_the_window(make: Callable[..., Line], queue: MemoryQueue, inbox: Inbox) -> None:
+def test_the_process_holds_no_more_than_the_window_and_asks_for_full_batches(
+    make: Callable[..., Line], queue: MemoryQueue, inbox: Inbox
+) -> None:
     line = make(concurrency=4)
     queue.send(*(str(number) for number in range(100)))
     line.start(inbox)
-    queue.until(lambda: len(inbox.runs) == line.window.size, "a full window")
-    assert len(line.inflight) == line.window.size
-    line.inflight.start(inbox.receipts["0"])
-    line.done(inbox.receipts["0"])
-    queue.until(lambda: len(inbox.runs) == line.window.size + 1, "one more")
-    assert queue.asked[-1]["MaxNumberOfMessages"] == 1
+    full = line.window.size // MAX_BATCH * MAX_BATCH
+    queue.until(lambda: len(inbox.runs) == full, "all batches that there is room for")
+    for number in range(MAX_BATCH):
+        assert len(line.inflight) <= line.window.size
+        line.inflight.start(inbox.receipts[str(number)])
+        line.done(inbox.receipts[str(number)])
+    queue.until(lambda: len(inbox.runs) == full + MAX_BATCH, "one more batch")
+    assert {asked["MaxNumberOfMessages"] for asked in queue.asked} == {MAX_BATCH}
 
 
 # ---- settling ----

@@ -33,6 +33,23 @@ def test_who_finds_no_slot_waits_until_one_is_given() -> None:
         assert waiting.result(timeout=10) == 1
 
 
+def test_nobody_takes_before_there_is_room_for_a_whole_batch() -> None:
+    window = Window(30, least=10)
+    for _ in range(3):
+        window.take(10)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(window.take, 10)
+        for _ in range(9):
+            window.give()
+        assert not waiting.done()
+        window.give()
+        assert waiting.result(timeout=10) == 10
+
+
+def test_a_window_smaller_than_a_batch_is_taken_once_it_is_empty() -> None:
+    assert Window(4, least=10).take(10) == 4
+
+
 def test_many_slots_at_once_wake_everybody_who_waits() -> None:
     window = Window(30)
     for _ in range(3):
