@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import structlog
 from celery import shared_task
 
 from tasks import pipeline
@@ -13,7 +16,9 @@ from tasks.aws.faults import Fault
 from tasks.desk import Desk
 from tasks.intake.message import Message, NotAMessage, Nothing, Uploads, VideoCheck, read_message
 from tasks.ledger import open_ledger
-from tasks.outcome import Done, Outcome, Parked, Retry, Skipped, outcome_of
+from tasks.outcome import Done, Outcome, Parked, Retry, Skipped, backoff, outcome_of
+
+log = structlog.get_logger("modfleet.moderation")
 
 #: The task's wire name, which the transport puts on every message.
 MODERATE = "moderation.moderate"
@@ -27,6 +32,10 @@ def moderate(self: Any, body: str) -> Outcome:
 
 def handle(desk: Desk, body: str, *, attempt: int) -> Outcome:
     """Read a body and do all it asks for; several uploads in one body are all done before it is settled."""
+    return _guarded(lambda: _handle(desk, body, attempt=attempt), attempt=attempt)
+
+
+def _handle(desk: Desk, body: str, *, attempt: int) -> Outcome:
     try:
         message = read_message(body)
     except NotAMessage as why:
@@ -49,11 +58,22 @@ def _moderation_of(desk: Desk, uploads: Uploads, number: int, attempt: int) -> C
 
 
 def _guarded(work: Callable[[], Outcome], *, attempt: int) -> Outcome:
+    """Run one item's work to an outcome. Here, and nowhere else in the program, anything at all is caught."""
     try:
         with open_ledger():
             return work()
     except Fault as fault:
         return outcome_of(fault, attempt=attempt)
+    except Exception as error:
+        # Where it happened and not what it says: an error may quote what it choked on.
+        log.error("unexpected", error=type(error).__name__, where=where(error))
+        return Retry(backoff(attempt), f"unexpected {type(error).__name__}")
+
+
+def where(error: BaseException) -> list[str]:
+    """`file:line function` of each frame, from the outermost to where it was raised."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]
 
 
 def worst(outcomes: list[Outcome]) -> Outcome:

@@ -18,7 +18,7 @@ from tasks.aws.faults import Fault
 from tasks.aws.limiter import on_behalf_of
 from tasks.aws.session import Aws
 from tasks.ledger import trace_header
-from tasks.outcome import Done, Outcome, Parked, Retry, Skipped, backoff
+from tasks.outcome import Done, Outcome, Parked, Retry, Skipped
 from worker.again import counts_of, remembering
 from worker.lines import Lines
 from worker.seeing import Seeing, trace_in
@@ -157,7 +157,7 @@ class DeliveredTask(Task):  # type: ignore[misc]  # Celery ships no types
     abstract = True
 
     def __call__(self, body: str) -> str:
-        """Run the task and settle its message. Here, and nowhere else, anything at all is caught."""
+        """Run the task and settle its message."""
         request = self.request
         delivery = Delivery(
             lane=request.lane,
@@ -173,12 +173,8 @@ class DeliveredTask(Task):  # type: ignore[misc]  # Celery ships no types
         settler.begin(delivery)
         seeing: Seeing = self.app.seeing
         with seeing.run(delivery) as run:
-            try:
-                with on_behalf_of(delivery.lane):
-                    outcome: Outcome = self.run(body)
-            except Exception as error:
-                log.exception("unexpected", message_id=delivery.message_id)
-                outcome = Retry(backoff(delivery.attempt), f"unexpected {type(error).__name__}")
+            with on_behalf_of(delivery.lane):
+                outcome: Outcome = self.run(body)
             seeing.concluded(run, outcome)
             return settler.settle(delivery, outcome)
 

@@ -42,7 +42,7 @@ Answer = dict[str, Any]
 Around = Callable[[str, Callable[[], Answer]], Answer]
 
 
-class Crash(Exception):
+class Crash(BaseException):
     """The process died here: nothing in the program knows this exception."""
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from config.settings import Settings
 from tasks.aws.session import Aws
@@ -33,6 +35,14 @@ def test_the_worst_of_two_outcomes_stands_whichever_came_first(first: Outcome, s
     expected = ORDER[min(ORDER.index(first), ORDER.index(second))]
     got = worst([first, second])
     assert got == (Parked("bad; bad") if first == second == Parked("bad") else expected)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "counts"), [(True, False, True), (False, True, True), (False, False, False)]
+)
+def test_a_message_has_been_attempted_if_any_of_its_items_was(first: bool, second: bool, counts: bool) -> None:
+    got = worst([Retry(2, "soon", counts=first), Done("allowed"), Retry(9, "later", counts=second)])
+    assert got == Retry(9, "later", counts=counts)
 
 
 @pytest.mark.parametrize("outcome", ORDER)
@@ -151,3 +161,26 @@ def test_a_check_of_a_video_that_nobody_recorded_is_skipped(desk: Desk) -> None:
     (item,) = items_of(event("feed/film.mp4"))
     body = write_video_check(VideoCheck(item=item, job_id="job", check=1))
     assert isinstance(handle(desk, body, attempt=1), Skipped)
+
+
+def test_an_item_that_ends_in_a_bug_keeps_no_other_from_being_worked_and_is_tried_again(desk: Desk) -> None:
+    asked: list[int] = []
+
+    def clock() -> datetime:
+        asked.append(1)
+        if len(asked) == 1:
+            raise KeyError("somebody@example.com")
+        return NOW
+
+    body = event("feed/bad", "feed/good")
+    with capture_logs() as logs:
+        got = handle(replace(desk, now=clock), body, attempt=1)
+    bad, good = items_of(body)
+    assert desk.state.find(bad) is None
+    assert desk.state.find(good) is not None
+    assert isinstance(got, Retry)
+    assert got.why == "unexpected KeyError"
+    line = next(line for line in logs if line["event"] == "unexpected")
+    assert line["error"] == "KeyError"
+    assert line["where"][-1].endswith(" clock")
+    assert "somebody@example.com" not in repr(logs)
