@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from celery import Celery, signals
@@ -36,15 +37,21 @@ class Modfleet(Celery):  # type: ignore[misc]
 
 
 def create_app(
-    settings: Settings, desk: Desk, *, breakers: Breakers | None = None, registry: Registry | None = None
+    settings: Settings,
+    desk: Desk,
+    *,
+    breakers: Breakers | None = None,
+    registry: Registry | None = None,
+    concurrency: Mapping[str, int] | None = None,
 ) -> Modfleet:
     """The app of one worker process, whose lanes are paused while `breakers` say that what they need is down.
 
-    `registry` takes its metrics. Raises NoOpenTelemetry where that is wanted and not installed.
+    `registry` takes its metrics; `concurrency` is lane -> tasks at once, where it is not the lane table's.
+    Raises NoOpenTelemetry where that is wanted and not installed.
     """
     app = Modfleet("modfleet", task_cls=DeliveredTask, set_as_current=False)
     app.desk = desk
-    app.lines = Lines(settings, desk.aws)
+    app.lines = Lines(settings, desk.aws, concurrency=concurrency)
     app.settler = Settler(desk.aws, settings, desk.now, app.lines)
     app.breakers = breakers or Breakers()
     app.pausing = Pausing(

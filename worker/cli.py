@@ -22,6 +22,7 @@ from worker.attend import attend
 from worker.boot import lacking
 from worker.dlq import dlq_app
 from worker.doctor import contested_names, examine
+from worker.lines import shares
 from worker.meter import Meter
 from worker.metrics import Registry
 from worker.otel import NoOpenTelemetry
@@ -63,7 +64,9 @@ def worker(
         stop("the worker does not start, for it lacks:\n" + "\n".join(f"  {line}" for line in missing))
     threads = concurrency or sum(LANES[name].concurrency for name in names)
     try:
-        celery = create_app(desk.settings, desk, breakers=breakers, registry=registry)
+        celery = create_app(
+            desk.settings, desk, breakers=breakers, registry=registry, concurrency=shares(names, threads)
+        )
     except NoOpenTelemetry as missing:
         stop(str(missing))
     without = ("--without-gossip", "--without-mingle", "--without-heartbeat")

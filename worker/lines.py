@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from config.lanes import LANES
@@ -75,3 +75,9 @@ class Lines:
         while not self._closing.wait(self._beat):
             for line in self.started:
                 line.keep_hidden()
+
+
+def shares(lanes: Sequence[str], tasks: int) -> dict[str, int]:
+    """So many tasks at once, divided between lanes as the lane table divides its own."""
+    total = sum(LANES[lane].concurrency for lane in lanes)
+    return {lane: max(1, round(tasks * LANES[lane].concurrency / total)) for lane in lanes}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import boto3
+import botocore
 from botocore.config import Config
 
-from config.lanes import LANES
 from tasks.aws.calls import DETECT, STORE, Guard, RetryPolicy
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT = 3
 #: SQS's longest long poll: an idle lane then costs three requests a minute.
 LONG_POLL_SECONDS = 20
+#: More than the most tasks that a process can be told to run at once; short of one, threads queue for the pool.
+MAX_CONNECTIONS = 512
 #: Seconds more that a language model may think before its first byte.
 MODEL_THINKS = 10
 
@@ -97,23 +99,40 @@ class Aws:
         """The same clients with these guards, and no others, around every try."""
         return replace(self, detect=self.detect.guarded(guards), store=self.store.guarded(guards))
 
+    def operations(self) -> set[str]:
+        """Every `service.Operation` that these clients know."""
+        clients: list[Any] = [getattr(self, field.name) for field in fields(self) if field.type != "RetryPolicy"]
+        return {
+            f"{client.meta.service_model.service_name}.{operation}"
+            for client in clients
+            for operation in client.meta.method_to_api_mapping.values()
+        }
+
     def once(self) -> Aws:
         """The same clients without retries and without guards: for a probe, which wants to know how it is now."""
         return replace(self, detect=self.detect.once(), store=self.store.once())
 
 
-def connect(settings: Settings, *, session: boto3.Session | None = None, guards: tuple[Guard, ...] = ()) -> Aws:
+def connect(
+    settings: Settings,
+    *,
+    session: boto3.Session | None = None,
+    guards: tuple[Guard, ...] = (),
+    validate: bool = False,
+) -> Aws:
     """Make every client. No call is made; endpoints, region and credentials are the standard AWS variables'.
+
+    With `validate`, botocore checks each call's parameters against its models before it sends them: for tests.
 
     Raises botocore's NoRegionError if no region is set anywhere.
     """
     session = session or boto3.Session()
-    plain = _config(settings.call_timeout_seconds)
-    thinking = _config(settings.call_timeout_seconds + MODEL_THINKS)
+    plain = _config(settings.call_timeout_seconds, validate=validate)
+    thinking = _config(settings.call_timeout_seconds + MODEL_THINKS, validate=validate)
     return Aws(
         s3=session.client("s3", config=plain),
         sqs=session.client("sqs", config=plain),
-        polling=session.client("sqs", config=_config(LONG_POLL_SECONDS + 5)),
+        polling=session.client("sqs", config=_config(LONG_POLL_SECONDS + 5, validate=validate)),
         dynamodb=session.client("dynamodb", config=plain),
         sns=cast("Sns", session.client("sns", config=plain)),
         rekognition=cast("Rekognition", session.client("rekognition", config=plain)),
@@ -125,13 +144,17 @@ def connect(settings: Settings, *, session: boto3.Session | None = None, guards:
     )
 
 
-def _config(read_timeout: float) -> Config:
+def _config(read_timeout: float, *, validate: bool) -> Config:
     return Config(
         connect_timeout=CONNECT_TIMEOUT,
         read_timeout=read_timeout,
-        # One connection for every task that can run at once; one short and threads queue for the pool.
-        max_pool_connections=sum(lane.concurrency for lane in LANES.values()),
+        # A connection for every task that can run at once, each made when it is first wanted.
+        max_pool_connections=MAX_CONNECTIONS,
         # Retries are declared once, in calls.py; botocore's own would multiply them.
         retries={"total_max_attempts": 1, "mode": "standard"},
         tcp_keepalive=True,
+        # Both are CPU, and CPU is what bounds a worker: botocore would build its long User-Agent anew twice a call
+        # (a sixth of the call), and look over parameters that our own tests, which validate, have seen (a twelfth).
+        user_agent=f"modfleet Boto3/{boto3.__version__} Botocore/{botocore.__version__}",
+        parameter_validation=validate,
     )

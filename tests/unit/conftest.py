@@ -51,7 +51,7 @@ def settings() -> Settings:
 def offline_aws(settings: Settings) -> Aws:
     """Real clients with invented credentials, to be stubbed: a call without a stub fails the test."""
     session = boto3.Session(aws_access_key_id="none", aws_secret_access_key="none", region_name="us-east-1")
-    aws = connect(settings, session=session)
+    aws = connect(settings, session=session, validate=True)
     return replace(aws, detect=aws.detect.instantly(), store=aws.store.instantly())
 
 

@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import boto3
 import pytest
+from botocore.exceptions import ParamValidationError
 
-from config.lanes import LANES
 from config.settings import Settings
 from tasks.aws.calls import RetryPolicy
 from tasks.aws.session import Aws, connect
@@ -42,7 +42,19 @@ def test_each_client_speaks_to_its_service_with_bounded_waits_and_no_retries(
 
 
 def test_every_task_that_can_run_at_once_has_a_connection(offline_aws: Aws) -> None:
-    assert config_of(offline_aws, "s3").max_pool_connections == sum(lane.concurrency for lane in LANES.values())
+    assert config_of(offline_aws, "s3").max_pool_connections > 500  # the most that --concurrency takes
+
+
+def test_no_call_spends_time_on_a_long_user_agent(offline_aws: Aws) -> None:
+    assert config_of(offline_aws, "s3").user_agent.startswith("modfleet Boto3/")
+
+
+def test_parameters_are_checked_here_in_tests_and_by_aws_in_a_worker(settings: Settings, offline_aws: Aws) -> None:
+    session = boto3.Session(aws_access_key_id="none", aws_secret_access_key="none", region_name="eu-west-1")
+    wrong = {"Bucket": "uploads-example", "Key": "a", "Rnage": "bytes=0-1"}
+    assert connect(settings, session=session).s3.generate_presigned_url("get_object", Params=wrong)
+    with pytest.raises(ParamValidationError):
+        offline_aws.s3.generate_presigned_url("get_object", Params=wrong)
 
 
 def test_nothing_but_clients_and_policies_is_held(offline_aws: Aws) -> None:

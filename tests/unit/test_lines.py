@@ -16,7 +16,7 @@ from memory_queue import PATIENCE, MemoryQueue
 from config.lanes import LANES
 from config.settings import Settings
 from tasks.aws.session import Aws
-from worker.lines import Lines
+from worker.lines import Lines, shares
 from worker.vital import BROKEN, Vital, end_worker
 
 
@@ -241,3 +241,8 @@ def test_what_a_receiver_delivers_to_a_closed_connection_is_dropped_as_it_was_gi
     transport.deliver("uploads", [{"MessageId": "a", "ReceiptHandle": "a#1", "Body": ""}])
     assert consumer.messages == []
     transport.close_connection(transport)
+
+
+def test_tasks_at_once_are_divided_as_the_lane_table_divides_its_own() -> None:
+    assert shares(["uploads", "video", "rulings"], 48) == {"uploads": 32, "video": 8, "rulings": 8}
+    assert shares(["uploads", "video"], 1) == {"uploads": 1, "video": 1}
