@@ -32,7 +32,7 @@ def emf_lines(window: Snapshot, *, namespace: str, at_ms: int, properties: Mappi
                 "_aws": {"Timestamp": at_ms, "CloudWatchMetrics": [_directive(namespace, dimensions, some)]},
                 **properties,
                 **dict(zip(_labels_in(dimensions), values, strict=True)),
-                **{family.name: value for family, value in some.items()},
+                **{family.name: _short(value) if isinstance(value, float) else value for family, value in some.items()},
             }
             yield json.dumps(line, ensure_ascii=False, separators=(",", ":"))
 

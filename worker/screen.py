@@ -14,7 +14,7 @@ from worker.metrics import Spread
 
 WIDTH = 98
 #: Workers that have a line of their own; the rest is a number.
-MOST_WORKERS = 5
+MOST_WORKERS = 4
 #: Milliseconds, and what to write from there on.
 _UNITS = ((3_600_000.0, "h"), (60_000.0, "min"), (1000.0, "s"), (0.0, "ms"))
 _STATUSES = {
@@ -73,7 +73,7 @@ def _figures(view: FleetView) -> RenderableType:
 
 def _lanes(view: FleetView) -> RenderableType:
     counts, rates = ("waiting", "in flight", "delayed", "dead"), ("done/s", "retry/s")
-    table = _table("lane", *counts, *rates, "age p50", "age p99", "window")
+    table = _table("lane", *counts, *rates, "age p50", "age p99", "in hand")
     for name, lane in view.lanes.items():
         table.add_row(*_lane(name, lane))
     return table
@@ -147,7 +147,7 @@ def _worker(beat: Heartbeat, view: FleetView) -> list[Text]:
     ago = _duration((view.at - beat.at) * 1000)
     cells = [
         Text(beat.worker[-28:]),
-        Text(",".join(beat.lanes)),
+        Text("all" if set(beat.lanes) == set(view.lanes) else ",".join(beat.lanes)),
         _text(str(sum(lane.in_flight for lane in beat.lanes.values()))),
         _text(_rate(done / beat.seconds)),
         Text(f"{beat.cpu:.0%}"),

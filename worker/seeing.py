@@ -70,7 +70,8 @@ class Seeing:
         """A run from its begin until its message is settled; `concluded` comes before that."""
         trace = delivery.trace or trace_of(delivery.message_id, sent_ms=delivery.sent_ms)
         begun, age = self.clock(), self._queue_age_ms(delivery)
-        bound = {"trace": trace, "lane": delivery.lane, "attempt": delivery.attempt, "queue_age_ms": age}
+        names = {"trace": trace, "message_id": delivery.message_id, "lane": delivery.lane}
+        bound = {**names, "attempt": delivery.attempt, "queue_age_ms": age}
         with bound_contextvars(**bound, aws_calls=0, usd=0.0), open_ledger(trace) as ledger:
             run, settled = Run(delivery, ledger, age), ""
             try:
@@ -104,7 +105,7 @@ class Seeing:
         for ended in run.ledger.ended:
             self._tell(ended, outcome)
         if isinstance(run.outcome, Done) and not run.ledger.ended:
-            log.info("done", why=run.outcome.summary, message_id=run.delivery.message_id)
+            log.info("done", why=run.outcome.summary)
 
     def _tell(self, ended: Ended, outcome: str) -> None:
         """Count an item, and write its one line: ids and numbers, never content."""
