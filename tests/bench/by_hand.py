@@ -14,7 +14,12 @@ from tests.bench.bodies import BODIES
 from tests.bench.fake_aws import NUMBER
 
 #: What modfleet's clients are told, so that frameworks are compared and not boto3's settings.
-CONFIG = Config(max_pool_connections=256, retries={"total_max_attempts": 1, "mode": "standard"})
+CONFIG = Config(
+    max_pool_connections=512,
+    retries={"total_max_attempts": 1, "mode": "standard"},
+    user_agent="by-hand",
+    parameter_validation=False,
+)
 
 
 class ByHand:

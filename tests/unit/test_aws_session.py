@@ -51,7 +51,7 @@ def test_no_call_spends_time_on_a_long_user_agent(offline_aws: Aws) -> None:
 
 def test_parameters_are_checked_here_in_tests_and_by_aws_in_a_worker(settings: Settings, offline_aws: Aws) -> None:
     session = boto3.Session(aws_access_key_id="none", aws_secret_access_key="none", region_name="eu-west-1")
-    wrong = {"Bucket": "uploads-example", "Key": "a", "Rnage": "bytes=0-1"}
+    wrong = {"Bucket": "uploads-example", "Key": "a", "PartNumber": "one"}
     assert connect(settings, session=session).s3.generate_presigned_url("get_object", Params=wrong)
     with pytest.raises(ParamValidationError):
         offline_aws.s3.generate_presigned_url("get_object", Params=wrong)
