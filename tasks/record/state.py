@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -103,13 +104,15 @@ class State:
         try:
             self._update(
                 item,
-                "SET lease_until = :until",
+                "SET lease_until = :until, lease_by = :me",
                 values={
                     ":until": {"N": str(now + seconds)},
                     ":now": {"N": str(now)},
                     ":pending": {"S": Status.PENDING.value},
+                    # Where only the answer was lost, the next try must not find itself locked out by itself.
+                    ":me": {"S": uuid.uuid4().hex},
                 },
-                condition="lease_until < :now AND #status = :pending",
+                condition="(lease_until < :now OR lease_by = :me) AND #status = :pending",
                 names={"#status": "status"},
             )
         except Moved:
@@ -133,23 +136,31 @@ class State:
         )
 
     def finish(self, item: Item, *, status: Status, time_to_takedown_ms: int | None, at: datetime) -> None:
-        """Record where an item stands once all its actions are done, and free it."""
+        """Record where an item stands once all its actions are done, and free it; a second time changes nothing."""
         entry = {"at": at.isoformat(), "event": "finished", "status": status.value, **traced()}
         values: dict[str, Any] = {
             ":status": {"S": status.value},
             ":entry": {"L": [{"S": json.dumps(entry)}]},
             ":none": {"N": "0"},
+            ":pending": {"S": Status.PENDING.value},
         }
         takedown = ""
         if time_to_takedown_ms is not None:
             takedown = ", time_to_takedown_ms = :takedown"
             values[":takedown"] = {"N": str(time_to_takedown_ms)}
-        self._update(
-            item,
-            f"SET #status = :status, lease_until = :none, history = list_append(history, :entry){takedown}",
-            names={"#status": "status"},
-            values=values,
-        )
+        try:
+            self._update(
+                item,
+                f"SET #status = :status, lease_until = :none, history = list_append(history, :entry){takedown}",
+                names={"#status": "status"},
+                values=values,
+                condition="attribute_exists(decided_at) AND #status = :pending",
+            )
+        except Moved:
+            # Perhaps an earlier try did arrive and only its answer was lost.
+            found = self.find(item)
+            if not (found and found.decided and found.status is status):
+                raise
 
     def _get(self, location: str, version: str) -> Standing | None:
         row = self._row(location, version)
@@ -168,6 +179,8 @@ class State:
                 self.aws.store,
                 self.aws.dynamodb.transact_write_items,
                 TransactItems=[{"Put": put}, {"Update": self._head_update(standing)}],
+                # Where only the answer was lost, the next try gets it, and not its own row as somebody else's.
+                ClientRequestToken=uuid.uuid4().hex,
             )
         except Moved:
             earlier = self.find(standing.item)
