@@ -33,8 +33,6 @@ from tasks.record.standing import Standing, Status
 from tasks.record.state import Older, Taken
 from tasks.video import look_in, look_in_later
 
-#: Seconds that one run may act on a decision before another may take over: as long as its message is hidden.
-LEASE_SECONDS = LANES["uploads"].visibility
 
 
 def moderate(desk: Desk, item: Item, *, attempt: int) -> Outcome:
@@ -98,7 +96,7 @@ def resume(desk: Desk, known: Standing) -> Outcome:
         desk.audit.append(entries_of(known))
         return Skipped(f"already {known.status}")
     try:
-        return act(desk, desk.state.take(known.item, now=desk.now().timestamp(), seconds=LEASE_SECONDS))
+        return act(desk, desk.state.take(known.item, now=desk.now().timestamp(), seconds=lease_of(desk)))
     except Taken as holder:
         return Retry(max(1.0, holder.until - desk.now().timestamp()), "another run is acting on it")
 
@@ -187,8 +185,13 @@ def with_decision(desk: Desk, standing: Standing, findings: tuple[Finding, ...])
         plan=actions,
         history=(*standing.history, entry),
         decided_at=now,
-        lease_until=now.timestamp() + LEASE_SECONDS if actions else 0.0,
+        lease_until=now.timestamp() + lease_of(desk) if actions else 0.0,
     )
+
+
+def lease_of(desk: Desk) -> float:
+    """Seconds that one run may act before another may take over: as long as a crashed worker's message is hidden."""
+    return float(desk.settings.visibility_seconds or LANES["uploads"].visibility)
 
 
 def tell(standing: Standing) -> Outcome:
