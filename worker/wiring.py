@@ -7,7 +7,7 @@ import socket
 from datetime import UTC, datetime
 
 from config.prices import parse_prices
-from config.settings import Settings
+from config.settings import Settings, SettingsError
 from tasks.aws.breaker import Breakers
 from tasks.aws.calls import Guard
 from tasks.aws.limiter import Limiter
@@ -21,6 +21,8 @@ from tasks.record.state import State
 
 def wire(settings: Settings, *, breakers: Breakers | None = None, meter: Guard | None = None) -> Desk:
     """Everything a run works with. Raises PolicyError when the policy file is no policy, PricesError likewise.
+
+    Raises SettingsError where a limit is set on an operation that does not exist.
 
     A worker hands in its breakers: its calls then heed them, and the fleet's limits. Commands are never held up.
     `meter` counts every try.
@@ -47,6 +49,8 @@ def _guarded(settings: Settings, aws: Aws, breakers: Breakers) -> Aws:
     aws = aws.guarded((breakers, *aws.store.guards))
     if not settings.rate_limits:
         return aws
+    if unknown := sorted(set(settings.rate_limits) - aws.operations()):
+        raise SettingsError(f"MODFLEET_RATE_LIMITS: no such operation, so nothing would be limited: {unknown}")
     limiter = Limiter(aws, table=settings.items_table, quotas=settings.rate_limits)
     return aws.guarded((*aws.store.guards, limiter))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from config.lanes import LANES, Lane
+from tasks.aws.breaker import DEPENDENCIES
 from tasks.outcome import DENIED_RETRY, RETRY_CAP
 from worker.delivery import MAX_VISIBILITY_SECONDS
 
@@ -23,6 +24,9 @@ class TestEachLane:
     def test_has_threads_and_a_purpose(self, lane: Lane) -> None:
         assert lane.concurrency > 0
         assert lane.purpose
+
+    def test_needs_the_stores_in_which_everything_is_recorded(self, lane: Lane) -> None:
+        assert {"s3", "dynamodb"} <= set(lane.needs) <= set(DEPENDENCIES)
 
 
 def test_no_wait_is_longer_than_sqs_can_hide_a_message() -> None:

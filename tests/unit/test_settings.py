@@ -83,6 +83,9 @@ BAD = {
     "MODFLEET_FLOOR_CONFIDENCE": "101",
     "MODFLEET_VIDEO_CHECK_SECONDS": "901",
     "MODFLEET_CALL_DEADLINE_SECONDS": "0",
+    "MODFLEET_CALL_TIMEOUT_SECONDS": "31",
+    "MODFLEET_VIDEO_SLOTS": "-1",
+    "MODFLEET_RATE_LIMITS": "five",
     "MODFLEET_DRAIN_SECONDS": "120",
     "MODFLEET_LOG_FORMAT": "xml",
     "MODFLEET_LOG_LEVEL": "LOUD",
@@ -94,6 +97,24 @@ def test_a_mistake_names_its_variable_and_what_it_is(environ: pytest.MonkeyPatch
     environ.setenv(name, value)
     (line,) = complaints()
     assert re.fullmatch(rf"{name}: .+ \(it is '{re.escape(value)}'\)", line)
+
+
+def test_rate_limits_are_read_as_json(environ: pytest.MonkeyPatch) -> None:
+    assert load_settings().rate_limits == {}
+    environ.setenv(
+        "MODFLEET_RATE_LIMITS", '{"rekognition.DetectModerationLabels": 5, "comprehend.DetectPiiEntities": 2.5}'
+    )
+    assert load_settings().rate_limits == {"rekognition.DetectModerationLabels": 5, "comprehend.DetectPiiEntities": 2.5}
+
+
+@pytest.mark.parametrize(
+    "limits",
+    ["[]", '{"rekognition.DetectModerationLabels": 0}', '{"DetectModerationLabels": 5}', '{"rekognition.detect": 5}'],
+)
+def test_a_rate_limit_that_would_limit_nothing_is_a_mistake(environ: pytest.MonkeyPatch, limits: str) -> None:
+    environ.setenv("MODFLEET_RATE_LIMITS", limits)
+    (line,) = complaints()
+    assert line.startswith("MODFLEET_RATE_LIMITS: ")
 
 
 def test_every_mistake_is_reported_at_once(environ: pytest.MonkeyPatch) -> None:

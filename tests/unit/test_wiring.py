@@ -1,0 +1,51 @@
+"""The composition root: workers' calls are guarded, commands' are not, and nothing is paid for what is not set."""
+
+from __future__ import annotations
+
+import pytest
+
+from config.settings import Settings, SettingsError
+from tasks.aws.breaker import Breakers
+from tasks.aws.limiter import Limiter
+from tasks.aws.slots import Slots
+from worker.wiring import wire
+
+
+@pytest.fixture(autouse=True)
+def region(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one AWS variable without which no client can be made."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+
+
+def limited(settings: Settings, operation: str) -> Settings:
+    return settings.model_copy(update={"rate_limits": {operation: 5.0}})
+
+
+def test_a_commands_calls_are_never_held_up(settings: Settings) -> None:
+    desk = wire(limited(settings, "rekognition.DetectModerationLabels"))
+    assert desk.aws.store.guards == desk.aws.detect.guards == ()
+
+
+def test_a_workers_calls_heed_its_breakers_and_without_limits_nothing_else(settings: Settings) -> None:
+    breakers = Breakers()
+    desk = wire(settings, breakers=breakers)
+    for aws in (desk.aws, desk.state.aws):
+        assert aws.store.guards == aws.detect.guards == (breakers,)
+    assert desk.slots is None
+
+
+def test_nobody_takes_a_token_for_what_is_down(settings: Settings) -> None:
+    desk = wire(limited(settings, "rekognition.DetectModerationLabels"), breakers=Breakers())
+    assert [type(guard) for guard in desk.aws.detect.guards] == [Breakers, Limiter]
+
+
+@pytest.mark.parametrize("operation", ["rekognition.DetectModerationLabel", "recognition.DetectModerationLabels"])
+def test_a_limit_on_what_does_not_exist_is_a_mistake(settings: Settings, operation: str) -> None:
+    with pytest.raises(SettingsError, match=operation):
+        wire(limited(settings, operation), breakers=Breakers())
+
+
+def test_a_fleet_that_knows_its_slots_counts_them(settings: Settings) -> None:
+    desk = wire(settings.model_copy(update={"video_slots": 20}))
+    assert isinstance(desk.slots, Slots)
+    assert desk.slots.limit == 20
