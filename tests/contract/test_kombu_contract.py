@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
 import pytest
 from boto3 import Session
 from celery.app.trace import trace_task_ret
-from celery.exceptions import Reject
+from celery.exceptions import Reject, WorkerShutdown
+from celery.worker import loops, state
 from celery.worker.request import Request
 from kombu import Connection, Message
 from kombu.transport import virtual
 
 from config.lanes import LANES
-from config.settings import Settings
+from config.prices import parse_prices
+from config.settings import CONFIG, Settings
 from tasks.aws.session import Aws, connect
 from tasks.moderation import MODERATE
 from tasks.outcome import Outcome, Parked
 from worker.app import Modfleet, celery_settings
 from worker.delivery import DeliveredTask, Delivery
 from worker.lines import Lines
+from worker.metrics import Registry
+from worker.seeing import Seeing
 from worker.transport import Channel, Transport, payload_of
 
 TESTED = "5.7."
@@ -68,8 +73,10 @@ def test_the_minor_version_is_the_tested_one(package: str) -> None:
         (virtual.Channel.basic_cancel, "(self, consumer_tag)"),
         (virtual.Channel.basic_ack, "(self, delivery_tag, multiple=False)"),
         (virtual.Channel.basic_reject, "(self, delivery_tag, requeue=False)"),
+        (virtual.Channel.__init__, "(self, connection, **kwargs)"),
         (virtual.QoS.restore_unacked_once, "(self, stderr=None)"),
         (virtual.Transport.__init__, "(self, client, **kwargs)"),
+        (virtual.Transport.close_connection, "(self, connection)"),
         (Message.reject_log_error, "(self, logger, errors, requeue=False)"),
         (Message.ack_log_error, "(self, logger, errors, multiple=False)"),
     ],
@@ -79,6 +86,15 @@ def test_methods_that_are_overridden_or_called_have_the_signature_they_had(
     method: Callable[..., Any], signature: str
 ) -> None:
     assert str(inspect.signature(method)) == signature
+
+
+def test_the_loop_ends_the_worker_with_the_code_that_is_left_in_its_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    """worker/vital.py relies on it: a thread that dies can end the worker in no other way."""
+    monkeypatch.setattr(state, "should_stop", 4)
+    with pytest.raises(WorkerShutdown) as caught:
+        state.maybe_shutdown()
+    assert caught.value.code == 4
+    assert "state.maybe_shutdown()" in inspect.getsource(loops.asynloop)
 
 
 @pytest.mark.parametrize(
@@ -214,6 +230,8 @@ def app(lines: Lines, recorder: Recorder) -> Modfleet:
     app = Modfleet("contract", task_cls=DeliveredTask, set_as_current=False)
     app.conf.update(celery_settings(lines))
     app.settler = recorder  # type: ignore[assignment]  # it records instead
+    prices = parse_prices((CONFIG / "prices.yaml").read_text("utf-8"))
+    app.seeing = Seeing(Registry(), prices, lambda: datetime.now(UTC))
     app.desk = None  # type: ignore[assignment]  # garbage is parked before anything is asked of it
     app.finalize()
     return app
