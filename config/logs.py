@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Iterable
 
 import structlog
 
@@ -11,14 +12,15 @@ import structlog
 QUIET = ("celery", "kombu", "botocore", "boto3", "urllib3", "amqp")
 
 
-def configure_logs(*, log_format: str, level: str) -> None:
+def configure_logs(*, log_format: str, level: str, add: Iterable[structlog.typing.Processor] = ()) -> None:
     """Send structlog and the standard library's logging to standard error, in one format.
 
-    `log_format` is `json`, `console` or `auto` (console on a terminal, else JSON).
+    `log_format` is `json`, `console` or `auto` (console on a terminal, else JSON); `add` adds to every line.
     """
     as_json = is_json(log_format)
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
+        *add,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -32,8 +31,10 @@ class Ledger:
 
     #: Names the message in every log line, audit entry and history of what it caused; empty outside a worker.
     trace: str = ""
-    #: Tries of AWS calls, by `service.Operation`.
-    calls: Counter[str] = field(default_factory=Counter)
+    #: What every log line says beside its own; an item's ledger shares its message's.
+    fields: dict[str, Any] = field(default_factory=dict)
+    #: Tries of AWS calls.
+    calls: int = 0
     #: Unit -> how much of it was used up. An answered call is a unit of its own name.
     used: dict[str, float] = field(default_factory=dict)
     #: Detector -> the version that has looked, whether it saw anything or not.
@@ -46,7 +47,7 @@ class Ledger:
 
     def take_over(self, inner: Ledger) -> None:
         """Add what an item of this message took."""
-        self.calls.update(inner.calls)
+        self.calls += inner.calls
         self.ended += inner.ended
         for unit, amount in inner.used.items():
             self.use(unit, amount)
@@ -59,7 +60,7 @@ _open: ContextVar[Ledger | None] = ContextVar("ledger", default=None)
 def open_ledger(trace: str = "") -> Iterator[Ledger]:
     """A ledger for what happens meanwhile on this thread; inside another one it has the same trace, and ends in it."""
     outer = _open.get()
-    ledger = Ledger(trace or (outer.trace if outer else ""))
+    ledger = Ledger(outer.trace, outer.fields) if outer and not trace else Ledger(trace)
     token = _open.set(ledger)
     try:
         yield ledger
@@ -113,5 +114,13 @@ def trace_header() -> dict[str, Any]:
 def note_end(standing: Standing, *, fails_open: bool) -> None:
     """Note where an item has come to stand."""
     if ledger := _open.get():
-        calls, used = ledger.calls.total(), dict(ledger.used)
-        ledger.ended.append(Ended(standing=standing, calls=calls, used=used, fails_open=fails_open))
+        ended = Ended(standing=standing, calls=ledger.calls, used=dict(ledger.used), fails_open=fails_open)
+        ledger.ended.append(ended)
+
+
+def add_run(_logger: object, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """A structlog processor: say on every line of a run which message it is about. What the line says itself stays."""
+    if ledger := _open.get():
+        for name, value in ledger.fields.items():
+            line.setdefault(name, value)
+    return line

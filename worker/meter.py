@@ -38,7 +38,7 @@ class Meter:
         if fault is None:
             self._registry.add(USED, (call,))
         if ledger := current_ledger():
-            ledger.calls[call] += 1
+            ledger.calls += 1
             if fault is None:
                 ledger.use(call)
 

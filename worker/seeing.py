@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 from celery.exceptions import Reject
-from structlog.contextvars import bind_contextvars, bound_contextvars
 
 from config.prices import Prices
 from tasks.ledger import Ended, Ledger, open_ledger
@@ -71,8 +70,8 @@ class Seeing:
         trace = delivery.trace or trace_of(delivery.message_id, sent_ms=delivery.sent_ms)
         begun, age = self.clock(), self._queue_age_ms(delivery)
         names = {"trace": trace, "message_id": delivery.message_id, "lane": delivery.lane}
-        bound = {**names, "attempt": delivery.attempt, "queue_age_ms": age}
-        with bound_contextvars(**bound, aws_calls=0, usd=0.0), open_ledger(trace) as ledger:
+        with open_ledger(trace) as ledger:
+            ledger.fields |= {**names, "attempt": delivery.attempt, "queue_age_ms": age}
             run, settled = Run(delivery, ledger, age), ""
             try:
                 yield run
@@ -85,8 +84,8 @@ class Seeing:
 
     def concluded(self, run: Run, outcome: Outcome) -> None:
         """The run's outcome is known; what it took is on every line from here on."""
-        run.outcome = outcome
-        bind_contextvars(aws_calls=run.ledger.calls.total(), usd=dollars(self.prices.cost(run.ledger.used)))
+        run.outcome, ledger = outcome, run.ledger
+        ledger.fields |= {"aws_calls": ledger.calls, "usd": dollars(self.prices.cost(ledger.used))}
 
     def _queue_age_ms(self, delivery: Delivery) -> int | None:
         return max(0, round(self.now().timestamp() * 1000) - delivery.sent_ms) if delivery.sent_ms else None

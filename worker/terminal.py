@@ -17,6 +17,7 @@ from tasks.aws.breaker import Breakers
 from tasks.aws.calls import Guard
 from tasks.decide.policy_file import PolicyError
 from tasks.desk import Desk
+from tasks.ledger import add_run
 from worker.wiring import wire
 
 #: Exit codes: 1 found something wrong, 2 was called wrongly or is not configured.
@@ -29,7 +30,7 @@ def open_desk(*, breakers: Breakers | None = None, meter: Guard | None = None) -
     """Settings, logs and the desk; ends the command with a plain word on what is wrong with them."""
     try:
         settings: Settings = load_settings()
-        configure_logs(log_format=settings.log_format, level=settings.log_level)
+        configure_logs(log_format=settings.log_format, level=settings.log_level, add=(add_run,))
         return wire(settings, breakers=breakers, meter=meter)
     except (SettingsError, PolicyError, PricesError) as error:
         stop(str(error))

@@ -147,3 +147,15 @@ def test_no_value_breaks_a_line_in_two(written: Callable[[], list[str]], text: s
     logging.getLogger("odd").warning("odd %s", text)
     (line,) = written()
     assert json.loads(line)["event"] == f"odd {text}"
+
+
+def test_every_line_says_what_is_added_unless_it_says_so_itself(written: Callable[[], list[str]]) -> None:
+    def add(_logger: object, _method: str, line: Any) -> Any:
+        line.setdefault("lane", "uploads")
+        return line
+
+    configure_logs(log_format="json", level="INFO", add=(add,))
+    logging.getLogger("kombu.added").warning("a library's")
+    structlog.get_logger("modfleet.test.added").info("ours")
+    structlog.get_logger("modfleet.test.added").info("ours", lane="video")
+    assert [json.loads(line)["lane"] for line in written()] == ["uploads", "uploads", "video"]

@@ -37,7 +37,7 @@ def test_each_try_of_a_call_counts_and_only_the_answered_one_is_billed(
     assert now.total(CALLS, dependency="dynamodb", operation="GetItem") == 3
     assert (now.total(THROTTLES), now.total(FAULTS), now.total(USED, unit="dynamodb.GetItem")) == (1, 1, 1)
     assert now.spread(CALL_MS, dependency="dynamodb").count == 3
-    assert (ledger.calls, ledger.used) == ({"dynamodb.GetItem": 3}, {"dynamodb.GetItem": 1.0})
+    assert (ledger.calls, ledger.used) == (3, {"dynamodb.GetItem": 1.0})
 
 
 @pytest.mark.parametrize(

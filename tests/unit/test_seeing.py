@@ -14,7 +14,7 @@ from structlog.testing import LogCapture
 from config.prices import Prices
 from tasks.fail_open import fails_open
 from tasks.item import Item
-from tasks.ledger import current_ledger, note_end, open_ledger
+from tasks.ledger import add_run, current_ledger, note_end, open_ledger
 from tasks.outcome import Done, Outcome, Parked, Retry, Skipped
 from tasks.record.standing import Standing, Status
 from worker.delivery import Delivery, headers_of
@@ -66,7 +66,7 @@ def lines() -> Any:
     """Every log line, with what is bound to it as the worker's own logs have it."""
     captured, before = LogCapture(), structlog.get_config()["processors"]
     processors = structlog.get_config()["processors"]
-    processors[:], kept = [structlog.contextvars.merge_contextvars, captured], list(before)
+    processors[:], kept = [add_run, captured], list(before)
     yield captured.entries
     processors[:] = kept
 
@@ -78,7 +78,7 @@ def run(
     with seeing.run(delivery) as running:
         for standing in standings:
             with open_ledger() as ledger:
-                ledger.calls["s3.GetObject"] += 1
+                ledger.calls += 1
                 ledger.use("s3.GetObject")
                 ledger.use("pii-unit", 2)
                 note_end(standing, fails_open=fails_open(standing))
@@ -135,7 +135,7 @@ def test_lines_of_the_settlement_say_what_the_run_took(seeing: Seeing, lines: li
     with seeing.run(DELIVERY) as running:
         ledger = current_ledger()
         assert ledger is running.ledger
-        running.ledger.calls["s3.GetObject"] += 4
+        running.ledger.calls += 4
         running.ledger.use("s3.GetObject", 4)
         seeing.concluded(running, Parked("no event"))
         log.error("parked")
