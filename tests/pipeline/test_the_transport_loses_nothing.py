@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -20,10 +21,12 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from fleet import POLL, Fleet, Put, assert_chains_hold, running_fleet, said, until
 
+from deploy.local.children import Child
 from tasks.moderation import handle
 from tasks.outcome import Skipped
 from tasks.record.standing import Status
 from worker.lines import Lines
+from worker.vital import BROKEN
 
 #: Seconds that a message stays hidden here.
 VISIBILITY = "2"
@@ -136,6 +139,31 @@ def test_after_sigkill_with_a_full_window_everything_is_delivered_again_and_deci
     lines = slow.audit_lines()
     assert [len(said(lines, put, "decided")) for put in puts] == [1] * len(puts)
     assert slow.depth(slow.settings.dead_letter_url("uploads")) == 0
+
+
+#: A worker with a bug in its receiver.
+BUGGY = """
+import sys
+from worker import cli, line
+line.Line._hand_over = lambda *_, **__: 1 / 0
+sys.argv = ["modfleet", "worker", "--lanes", "uploads"]
+cli.main()
+"""
+
+
+def test_a_worker_whose_receiver_dies_gives_its_messages_back_and_ends_with_a_code_of_its_own(
+    slow: Fleet, media: SimpleNamespace, unique: str
+) -> None:
+    environment = slow.cloud.child_environment() | {"MODFLEET_VISIBILITY_SECONDS": VISIBILITY}
+    log = slow.cloud.home / "buggy.log"
+    child = Child([sys.executable, "-c", BUGGY], log=log, environment=environment, announces=False)
+    (put,) = pictures(slow, media, unique, 1)
+    until(lambda: child.ended() is not None, what="it has ended", within=30)
+    child.end()
+    assert child.ended() == BROKEN
+    assert '"thread_died"' in log.read_text("utf-8")
+    assert unique in slow.event_of(put)
+    slow.aws.sqs.purge_queue(QueueUrl=slow.settings.queue_url("uploads"))
 
 
 def test_garbage_among_good_ones_holds_up_none_of_them(served: Fleet, unique: str) -> None:

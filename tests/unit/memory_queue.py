@@ -5,13 +5,19 @@ from __future__ import annotations
 import threading
 from collections import defaultdict, deque
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
 from botocore.exceptions import ClientError
 
+from config.lanes import LANES
+
 #: Seconds that a test waits for threads at most; it never waits that long unless it fails.
 PATIENCE = 10.0
+
+#: The lane of the lines under test.
+LANE = replace(LANES["uploads"], visibility=60)
 
 Entries = list[dict[str, Any]]
 
@@ -148,3 +154,40 @@ class MemoryQueue:
             else:
                 failed.append({"Id": entry["Id"], "SenderFault": sender, "Code": "ItIsSaid"})
         return good, failed
+
+
+class Clock:
+    """Monotonic seconds that pass when told to."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Inbox:
+    """The event loop's side: what was delivered, in its order."""
+
+    def __init__(self, queue: MemoryQueue) -> None:
+        self.receipts: dict[str, str] = {}
+        self.runs: list[str] = []
+        self._queue = queue
+
+    def __call__(self, _lane: str, messages: list[dict[str, Any]]) -> None:
+        for message in messages:
+            self.runs.append(message["MessageId"])
+            self.receipts[message["MessageId"]] = message["ReceiptHandle"]
+        self._queue.heard()
+
+
+def arrived(queue: MemoryQueue, inbox: Inbox, *ids: str) -> None:
+    """Send messages and wait until they are delivered."""
+    before = len(inbox.runs)
+    queue.send(*ids)
+    queue.until(lambda: len(inbox.runs) >= before + len(ids), f"{ids} delivered")
+
+
+def idle(queue: MemoryQueue, *, asked: int, polls: int = 1) -> None:
+    """Wait until there were so many calls, of which so many wait for messages."""
+    queue.until(lambda: len(queue.asked) >= asked and queue.polls == polls, f"{asked} asked, {polls} waiting")
