@@ -173,17 +173,20 @@ class State:
 
     def _put_once(self, standing: Standing, *, unless: str) -> Standing:
         """Write an item's row and its key's head together, or neither."""
-        put = {"TableName": self.table, "Item": to_row(standing), "ConditionExpression": unless}
+        # Where only the answer was lost, the next try must not take its own row for somebody else's.
+        me = {"S": uuid.uuid4().hex}
+        put = {"TableName": self.table, "Item": to_row(standing) | {"put_by": me}, "ConditionExpression": unless}
         try:
             call(
                 self.aws.store,
                 self.aws.dynamodb.transact_write_items,
                 TransactItems=[{"Put": put}, {"Update": self._head_update(standing)}],
-                # Where only the answer was lost, the next try gets it, and not its own row as somebody else's.
-                ClientRequestToken=uuid.uuid4().hex,
             )
         except Moved:
-            earlier = self.find(standing.item)
+            row = self._row(standing.item.location, standing.item.version)
+            if row and row.get("put_by") == me:
+                return standing
+            earlier = from_row(row) if row else None
             if earlier and (earlier.decided or not standing.decided):
                 return earlier
             raise Older from None
