@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import structlog
 from celery import Celery, signals
 from kombu.entity import Exchange, Queue
 
@@ -22,6 +23,8 @@ from worker.pausing import Pausing
 from worker.probes import probes_of
 from worker.reporter import Reporter, process_name, to_stdout
 from worker.seeing import Seeing
+
+log = structlog.get_logger("modfleet.app")
 
 
 class Modfleet(Celery):  # type: ignore[misc]
@@ -62,6 +65,9 @@ def create_app(
     if settings.otel:
         app.seeing.registry.listeners.append(connect_otel(worker=process_name()))
     app.reporter = _reporter(app, settings)
+    tokens = tuple(f"{kind}-token/{settings.classifier_model}" for kind in ("input", "output"))
+    if missing := desk.prices.missing(tokens):
+        log.warning("no_price", units=missing, file=settings.prices_file.name)
     app.conf.update(celery_settings(app.lines))
     # Celery would otherwise set up logging of its own; config/logs.py has done it.
     signals.setup_logging.connect(_keep_logging, weak=False)
