@@ -78,7 +78,6 @@ def _names() -> str:
 
 def _queue(desk: Desk, lane: Lane) -> str:
     url, dead_letters = desk.settings.queue_url(lane.name), desk.settings.dead_letter_url(lane.name)
-    call(desk.aws.store, desk.aws.sqs.get_queue_attributes, QueueUrl=dead_letters, AttributeNames=["QueueArn"])
     wanted = {"QueueUrl": url, "AttributeNames": ["All"]}
     attributes = call(desk.aws.store, desk.aws.sqs.get_queue_attributes, **wanted)["Attributes"]
     if int(attributes["VisibilityTimeout"]) != lane.visibility:
@@ -86,6 +85,7 @@ def _queue(desk: Desk, lane: Lane) -> str:
     redrive = json.loads(attributes.get("RedrivePolicy", "{}"))
     if int(redrive.get("maxReceiveCount", 0)) <= lane.attempts:
         raise Sick(f"RedrivePolicy must have a maxReceiveCount above the lane's {lane.attempts} attempts")
+    call(desk.aws.store, desk.aws.sqs.get_queue_attributes, QueueUrl=dead_letters, AttributeNames=["QueueArn"])
     return f"{attributes['ApproximateNumberOfMessages']} waiting"
 
 
