@@ -78,6 +78,9 @@ class Settings(BaseSettings):
     visibility_seconds: int | None = Field(
         None, ge=2, le=43_200, description="how soon a crashed worker's messages come back; by default the lane's 60"
     )
+    poll_seconds: int = Field(
+        20, ge=1, le=20, description="length of a long poll: 20 costs least, and a worker that ends waits for open ones"
+    )
     drain_seconds: int = Field(
         100,
         ge=1,

@@ -86,6 +86,7 @@ def attend(settings: Settings, lines: Lines) -> Lifecycle:
 def _feel(pulse: Pulse, sender: Any = None, **_: object) -> None:
     """Have the event loop give a sign of life every second."""
     pulse.turn()
+    pulse.sample()
     sender.hub.timer.call_repeatedly(TICK, pulse.turn)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import signal
 import sys
@@ -22,7 +23,7 @@ log = structlog.get_logger("modfleet.lifecycle")
 
 #: Exit codes: 0 drained, 3 gave back what still ran, 4 (worker.vital.BROKEN) could not go on.
 DRAINED, UNFINISHED = 0, 3
-#: Seconds for giving back what still runs and for deleting what is done, before the process ends regardless.
+#: Seconds for giving back what still runs, deleting what is done and open polls, before the process ends regardless.
 LAST_SECONDS = 5.0
 
 
@@ -105,8 +106,7 @@ class Lifecycle:
 
     def leave(self, code: int, why: str) -> None:
         """Give back all that is in hand and end the process with `code`, whatever still runs."""
-        running = sum(len(line.inflight) for line in self._lines.started)
-        log.error("leaving", why=why, exit_code=code, given_back=running)
+        log.error("leaving", why=why, exit_code=code, given_back=self._in_hand())
         last = threading.Thread(target=self._hand_over, name="hand-over", daemon=True)
         last.start()
         last.join(self._last_seconds)
@@ -125,7 +125,12 @@ class Lifecycle:
             with suppress(Empty):
                 self._asked.get(timeout=left)
         if not self._ended.is_set():
-            self.leave(UNFINISHED, "a second signal" if self._signals > 1 else "out of time")
+            # With nothing in hand, what is waited for is long polls that are still open.
+            code = UNFINISHED if self._in_hand() else DRAINED
+            self.leave(code, "a second signal" if self._signals > 1 else "out of time")
+
+    def _in_hand(self) -> int:
+        return sum(len(line.inflight) for line in self._lines.started)
 
     def _stop_lines(self) -> None:
         for line in self._lines.started:
@@ -134,17 +139,21 @@ class Lifecycle:
     def _hand_over(self) -> None:
         for line in self._lines.started:
             line.abandon()
-        self._lines.close()
         self._say_last_words()
+        # Last: it waits for long polls, to which SQS may have handed what was just given back. They refuse it.
+        self._lines.close()
 
     def _say_last_words(self) -> None:
         for say in self.last_words:
             say()
 
     def _on_ready(self, **_: object) -> None:
-        # Celery's own answer to a second Ctrl-C, or to SIGQUIT, kills tasks, which a pool of threads cannot.
-        for number in (signal.SIGINT, signal.SIGQUIT):
+        # Celery's own answer to a second Ctrl-C, or to SIGQUIT, kills tasks, which a pool of threads cannot; to a
+        # terminal that hangs up, a restart.
+        for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
             signal.signal(number, signal.getsignal(signal.SIGTERM))
+        # Where every thread is, for an engineer; Celery's answer shows local variables, and those hold content.
+        faulthandler.register(signal.SIGUSR1)
         self.working.set()
 
     def _on_signal(self, sig: str = "a signal", **_: object) -> None:

@@ -31,6 +31,8 @@ Deliver = Callable[[str, list[Message]], None]
 MAX_RECEIVERS = 3
 #: Messages that wait in the process beside those on their way, so that no thread waits for the network.
 AHEAD = MAX_BATCH
+#: Seconds that a poll may take beyond its own time.
+POLL_GRACE = 1.0
 #: Seconds before asking again where ReceiveMessage failed: the first wait, which doubles up to the cap.
 AFTER_FAULT, AFTER_FAULTS = 1.0, 10.0
 #: Seconds that a paused lane's messages stay hidden. Shown at once, each would be taken and given back by every
@@ -44,18 +46,20 @@ class Line:
     It can be stopped and started again: Celery does that when it believes to have lost its connection.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # the last three have one right value outside of tests
         self,
         lane: Lane,
         *,
         aws: Aws,
         url: str,
         concurrency: int,
+        poll_seconds: int = LONG_POLL_SECONDS,
         died: Died = end_worker,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`concurrency` is how many of the lane's tasks can run at once; nothing runs until `start`."""
         self.lane, self._aws, self._url, self._clock = lane, aws, url, clock
+        self._poll_seconds = poll_seconds
         self.batches = Batches(aws, url)
         self.inflight = InFlight(lane.visibility, clock=clock)
         receivers = min(MAX_RECEIVERS, 1 + concurrency // 8)
@@ -104,12 +108,18 @@ class Line:
         self._give_back(self._turn(wanted=False) + self.inflight.give_back(running=True), seconds=0)
 
     def close(self) -> None:
-        """After the last task: delete what is done. The line cannot be started again."""
+        """After the last task: delete what is done. The line cannot be started again.
+
+        Returns when no poll is open any more: SQS would hand it messages, and hide them for a process that is gone.
+        """
         self.stop()
         self._closed.set()
         self.window.close()
         self._open.set()
         self._busy.set()
+        for thread in self._receivers:
+            if thread.is_alive():
+                thread.join(self._poll_seconds + POLL_GRACE)
         self.acker.close()
 
     def done(self, receipt: str) -> None:
@@ -181,7 +191,7 @@ class Line:
                 self._aws.polling.receive_message,
                 QueueUrl=self._url,
                 MaxNumberOfMessages=slots,
-                WaitTimeSeconds=LONG_POLL_SECONDS,
+                WaitTimeSeconds=self._poll_seconds,
                 # Said here, so that SQS and `inflight` cannot disagree.
                 VisibilityTimeout=self.lane.visibility,
                 MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp", "AWSTraceHeader"],

@@ -39,6 +39,7 @@ class Lines:
                 aws=aws,
                 url=settings.queue_url(lane.name),
                 concurrency=wanted.get(lane.name, lane.concurrency),
+                poll_seconds=settings.poll_seconds,
                 died=died,
             )
             for lane in LANES.values()

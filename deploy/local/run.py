@@ -125,6 +125,7 @@ def _environment(cloud: Mapping[str, str], ai: str) -> dict[str, str]:
         **{variable: cloud[output] for variable, output in _OUTPUTS.items()},
         "MODFLEET_PUBLIC_URL": cloud["public_url"],
         "MODFLEET_VIDEO_CHECK_SECONDS": "1",
+        "MODFLEET_POLL_SECONDS": "1",
     }
 
 

@@ -126,6 +126,11 @@ def test_a_queue_that_does_not_answer_holds_up_no_end(exit_now: Exit, begin: Cal
     stuck.set()
 
 
+def test_out_of_time_with_nothing_in_hand_it_has_drained(exit_now: Exit, begin: Callable[..., Lifecycle]) -> None:
+    begin(Lines(Line()), drain_seconds=0.05).drain("a notice")
+    assert exit_now.within(PATIENCE) == DRAINED
+
+
 def test_a_worker_that_has_ended_by_itself_is_not_ended_again(exit_now: Exit, begin: Callable[..., Lifecycle]) -> None:
     lifecycle = begin(Lines(Line()), drain_seconds=0.05)
     lifecycle.drain("a notice")

@@ -86,7 +86,11 @@ BAD = {
     "MODFLEET_CALL_TIMEOUT_SECONDS": "31",
     "MODFLEET_VIDEO_SLOTS": "-1",
     "MODFLEET_RATE_LIMITS": "five",
-    "MODFLEET_DRAIN_SECONDS": "120",
+    "MODFLEET_DRAIN_SECONDS": "111",
+    "MODFLEET_POLL_SECONDS": "21",
+    "MODFLEET_WATCHDOG_SECONDS": "44",
+    "MODFLEET_HEALTH_PORT": "65536",
+    "MODFLEET_IMDS_URL": "nowhere",
     "MODFLEET_LOG_FORMAT": "xml",
     "MODFLEET_LOG_LEVEL": "LOUD",
 }
@@ -142,6 +146,13 @@ def test_no_two_buckets_may_be_one(environ: pytest.MonkeyPatch, name: str, same_
     (line,) = complaints()
     assert line.startswith(f"{name}: ")
     assert "three different buckets" in line
+
+
+def test_a_variable_that_ecs_sets_is_named_as_ecs_names_it(environ: pytest.MonkeyPatch) -> None:
+    environ.setenv("ECS_AGENT_URI", "nowhere")
+    assert [line.partition(":")[0] for line in complaints()] == ["ECS_AGENT_URI"]
+    environ.setenv("ECS_AGENT_URI", "http://169.254.170.2/api/x")
+    assert str(load_settings().ecs_agent_uri) == "http://169.254.170.2/api/x"
 
 
 @pytest.mark.usefixtures("environ")
