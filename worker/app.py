@@ -7,14 +7,15 @@ from typing import Any
 
 import structlog
 from celery import Celery, signals
+from celery.backends.base import DisabledBackend
 from kombu.entity import Exchange, Queue
 
-import tasks.moderation  # noqa: F401  # registers the task
 from config.lanes import LANES
 from config.logs import is_json
 from config.settings import Settings
 from tasks.aws.breaker import Breakers
 from tasks.desk import Desk
+from tasks.moderation import MODERATE
 from worker.delivery import DeliveredTask, Settler
 from worker.lines import Lines
 from worker.metrics import Registry
@@ -69,6 +70,9 @@ def create_app(
     if missing := desk.prices.missing(tokens):
         log.warning("no_price", units=missing, file=settings.prices_file.name)
     app.conf.update(celery_settings(app.lines))
+    # Nobody reads results; Celery would look for the backend once per thread (in every installed package), and twice
+    # per task.
+    app.tasks[MODERATE].backend = DisabledBackend(app)
     # Celery would otherwise set up logging of its own; config/logs.py has done it.
     signals.setup_logging.connect(_keep_logging, weak=False)
     return app

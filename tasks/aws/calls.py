@@ -80,9 +80,14 @@ def call(policy: RetryPolicy, method: Callable[..., Mapping[str, Any] | None], /
     next was withheld, the fault is the try's own: what fails by itself must not pass for what was never tried.
     """
     name = call_name(method)
-    tries = _Tries(policy, name, partial(_once, name, method, params))
+    tries, out_of_time = _Tries(policy, name, partial(_once, name, method, params)), _OutOfTime(policy)
+    try:
+        # Almost every call ends here, and retrying has its price even where nothing is tried again.
+        return tries()
+    except Transient as fault:
+        tries.again_after(fault)
     retrying = Retrying(
-        stop=stop_after_attempt(policy.attempts) | _OutOfTime(policy),
+        stop=stop_after_attempt(policy.attempts) | out_of_time,
         wait=wait_random_exponential(multiplier=policy.first, max=policy.cap),
         retry=retry_if_exception(tries.may_pass),
         sleep=policy.sleep,
@@ -107,8 +112,16 @@ class _Tries:
         self._policy, self._name, self._once = policy, name, once
         self._failed: Fault | None = None
         self._withheld = False
+        self._first: Fault | None = None
+
+    def again_after(self, first: Fault) -> None:
+        """The next try is one that was made already, and failed like this."""
+        self._first = first
 
     def __call__(self) -> dict[str, Any]:
+        if self._first:
+            first, self._first = self._first, None
+            raise first
         self._ask()
         started, fault = self._policy.clock(), None
         try:

@@ -13,24 +13,23 @@ from botocore.config import Config
 from tests.bench.bodies import BODIES
 from tests.bench.fake_aws import NUMBER
 
-#: What modfleet's clients are told, so that frameworks are compared and not boto3's settings.
-CONFIG = Config(
-    max_pool_connections=512,
-    retries={"total_max_attempts": 1, "mode": "standard"},
-    user_agent="by-hand",
-    parameter_validation=False,
+#: boto3 as everybody uses it, with connections enough.
+PLAIN = Config(max_pool_connections=512)
+#: What modfleet's clients are told, so that the loop is compared and not boto3's settings.
+LEAN = PLAIN.merge(
+    Config(retries={"total_max_attempts": 1, "mode": "standard"}, user_agent="by-hand", parameter_validation=False)
 )
 
 
 class ByHand:
     """Clients, and one method per workload that does all its calls but the audit log's."""
 
-    def __init__(self) -> None:
+    def __init__(self, config: Config = PLAIN) -> None:
         """Make the clients; endpoints come from the environment."""
-        self.sqs = boto3.client("sqs", config=CONFIG)
-        self.s3 = boto3.client("s3", config=CONFIG)
-        self.dynamodb = boto3.client("dynamodb", config=CONFIG)
-        self.rekognition = boto3.client("rekognition", config=CONFIG)
+        self.sqs = boto3.client("sqs", config=config)
+        self.s3 = boto3.client("s3", config=config)
+        self.dynamodb = boto3.client("dynamodb", config=config)
+        self.rekognition = boto3.client("rekognition", config=config)
         self.work: dict[str, Callable[[str], str | None]] = {
             "plumbing": lambda body: json.loads(body)["n"] and None,
             "waiting": self.wait,

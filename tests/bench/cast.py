@@ -22,8 +22,10 @@ TITLES = {
     "stock": "Celery + kombu, defaults",
     "tuned": "Celery + kombu, tuned",
     "modfleet": "modfleet",
-    "floor": "boto3 loop by hand",
+    "loop": "boto3 loop by hand",
+    "lean": "boto3 loop by hand, lean clients",
 }
+LOOPS = ("loop", "lean")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ def played(contender: str, server: Server, home: Path, *, workload: str, threads
     try:
         yield child
     finally:
-        child.end(within=1.0 if contender in ("floor", "stock", "tuned") else 10.0)
+        child.end(within=10.0 if contender == "modfleet" else 1.0)
 
 
 def command_of(contender: str, *, workload: str, threads: int) -> list[str]:
@@ -89,9 +91,9 @@ def command_of(contender: str, *, workload: str, threads: int) -> list[str]:
             str(threads),
             "--no-checks",
         ]
-    module = "tests.bench.floor" if contender == "floor" else "tests.bench.stock"
-    tuned = ("--tuned",) if contender == "tuned" else ()
-    return [sys.executable, "-m", module, "--workload", workload, "--threads", str(threads), *tuned]
+    module = "tests.bench.floor" if contender in LOOPS else "tests.bench.stock"
+    more = {"tuned": ("--tuned",), "lean": ("--lean",)}.get(contender, ())
+    return [sys.executable, "-m", module, "--workload", workload, "--threads", str(threads), *more]
 
 
 def environment_of(server: Server) -> dict[str, str]:

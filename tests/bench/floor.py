@@ -12,10 +12,11 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from queue import Empty, Queue, SimpleQueue
 from typing import Any
 
-from tests.bench.by_hand import ByHand
+from tests.bench.by_hand import LEAN, PLAIN, ByHand
 
 POLLERS, RECORDERS = 6, 6
 GROUP, GROUP_SECONDS = 10, 0.1
@@ -26,13 +27,14 @@ Message = dict[str, Any]
 class Floor:
     """Threads around three queues in memory."""
 
-    def __init__(self, workload: str, *, threads: int) -> None:
+    def __init__(self, workload: str, *, threads: int, lean: bool) -> None:
         """Nothing runs until `start`."""
-        self.by_hand = ByHand()
+        self.by_hand = ByHand(LEAN if lean else PLAIN)
         self.work = self.by_hand.work[workload]
         self.url = os.environ["BENCH_QUEUE_URL"]
         self.received: Queue[Message] = Queue(maxsize=threads + 2 * GROUP)
         self.done: SimpleQueue[tuple[str, str | None]] = SimpleQueue()
+        self.gathering = threading.Lock()
         self.threads = [
             *(threading.Thread(target=self.poll) for _ in range(POLLERS)),
             *(threading.Thread(target=self.run) for _ in range(threads)),
@@ -68,12 +70,11 @@ class Floor:
 
     def group(self) -> list[tuple[str, str | None]]:
         """Up to ten, or what has come within a tenth of a second."""
-        group, until = [self.done.get()], time.monotonic() + GROUP_SECONDS
-        while len(group) < GROUP:
-            try:
-                group.append(self.done.get(timeout=max(0.0, until - time.monotonic())))
-            except Empty:
-                break
+        with self.gathering:
+            group, until = [self.done.get()], time.monotonic() + GROUP_SECONDS
+            with suppress(Empty):
+                while len(group) < GROUP:
+                    group.append(self.done.get(timeout=max(0.0, until - time.monotonic())))
         return group
 
 
@@ -82,8 +83,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--workload", required=True)
     parser.add_argument("--threads", type=int, default=16)
+    parser.add_argument("--lean", action="store_true", help="with clients told what modfleet's are told")
     flags = parser.parse_args()
-    Floor(flags.workload, threads=flags.threads).start()
+    Floor(flags.workload, threads=flags.threads, lean=flags.lean).start()
 
 
 if __name__ == "__main__":
