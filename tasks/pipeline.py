@@ -34,7 +34,6 @@ from tasks.record.state import Older, Taken
 from tasks.video import look_in, look_in_later
 
 
-
 def moderate(desk: Desk, item: Item, *, attempt: int) -> Outcome:
     """Judge an upload and act on the judgement. Raises Fault when AWS would not let it."""
     if item.bucket != desk.settings.uploads_bucket:
