@@ -13,8 +13,8 @@ from dataclasses import replace
 
 from config.lanes import LANES
 from tasks.act.perform import perform
-from tasks.act.plan import STATUS_OF, plan, time_to_takedown_ms
-from tasks.act.tag import distrust
+from tasks.act.plan import STATUS_OF, Action, plan, time_to_takedown_ms
+from tasks.act.tag import distrust, show
 from tasks.aws.faults import Gone, Moved
 from tasks.decide.decision import decide
 from tasks.desk import Desk
@@ -53,8 +53,8 @@ def judge(desk: Desk, item: Item, upload: Upload) -> Outcome:
     """Detect, then conclude; a video's job is started and concluded later."""
     surface = desk.policy.surface_for(item.key)
     standing = first_standing(desk, item, upload)
-    if upload.tagged and surface.visibility == "before":
-        distrust(desk, item)
+    if upload.tagged and surface.visibility == "before" and (outcome := without_its_own_verdict(desk, item)):
+        return outcome
     caption = look_at_words(desk, item, text=upload.caption, part="caption", surface=surface)
     try:
         seen = look(desk, item, kind=standing.kind, head=upload.head, surface=surface)
@@ -63,6 +63,25 @@ def judge(desk: Desk, item: Item, upload: Upload) -> Outcome:
     if isinstance(seen, Job):
         return begin_video(desk, replace(standing, findings=caption), seen)
     return conclude(desk, standing, (*caption, *seen))
+
+
+def without_its_own_verdict(desk: Desk, item: Item) -> Outcome | None:
+    """Drop a verdict that an upload brought along. An outcome where there is nothing left to judge.
+
+    The tag may be ours: then this is a second delivery, and what the first one has shown must stay in view.
+    """
+    known, dropped = desk.state.find(item), False
+    if known is None or not known.decided:
+        try:
+            dropped = distrust(desk, item)
+        except Gone:
+            return set_aside(desk, item, Status.GONE)
+        known = desk.state.find(item) if dropped else None
+    if known is None or not known.decided:
+        return None
+    if dropped and Action.SHOW in known.plan and known.status in (Status.PENDING, Status.ALLOWED):
+        show(desk, known)
+    return resume(desk, known)
 
 
 def conclude(desk: Desk, standing: Standing, findings: tuple[Finding, ...]) -> Outcome:
