@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,6 +13,7 @@ from botocore.exceptions import ConnectTimeoutError
 from config.lanes import LANES
 from tasks.aws.breaker import (
     DEPENDENCIES,
+    FEWEST,
     FIRST_PROBE,
     IN_A_ROW,
     LONGEST_PROBE,
@@ -63,7 +65,7 @@ def failing(fault: Fault) -> Callable[[], object]:
 
 
 @pytest.mark.parametrize("fault", [Transient(), Denied()])
-def test_five_failures_in_a_row_open_it_and_four_do_not(world: World, fault: Fault) -> None:
+def test_enough_failures_in_a_row_open_it_and_one_fewer_do_not(world: World, fault: Fault) -> None:
     world.tries(*[fault] * (IN_A_ROW - 1))
     assert world.state() == "closed"
     world.tries(fault)
@@ -79,7 +81,7 @@ def test_calls_that_hang_open_it_however_long_each_took(world: World) -> None:
 
 
 def test_half_of_the_last_tries_open_it_where_answers_come_between(world: World) -> None:
-    world.tries(None, Transient(), None, Transient(), None, Transient(), None, Transient())
+    world.tries(*[None, Transient()] * (FEWEST - 1))
     assert world.state() == "closed"
     world.tries(None, Transient())
     assert world.state() == "open"
@@ -90,8 +92,14 @@ def test_fewer_than_half_do_not(world: World) -> None:
     assert world.state() == "closed"
 
 
+def test_a_service_that_fails_three_times_in_ten_is_left_to_retries(world: World) -> None:
+    chance = random.Random(3)
+    world.tries(*[Transient() if chance.random() < 0.3 else None for _ in range(2000)])
+    assert world.heard == []
+
+
 def test_what_failed_long_ago_is_forgotten(world: World) -> None:
-    world.tries(*[None, Transient()] * 4)
+    world.tries(*[None, Transient()] * (FEWEST - 1))
     world.now += WINDOW_SECONDS + 1
     world.tries(None, Transient())
     assert world.state() == "closed"
