@@ -25,10 +25,9 @@ def storm(arena: Fleet, unique: str, plain_image: Callable[..., bytes]) -> Itera
     with Proxy(arena.cloud.environment, seed=7) as proxy:
         made = Storm(arena, proxy, unique[:8], plain_image)
         yield made
-        print(arena.logs(), dict(proxy.seen), sep="\n")  # noqa: T201  # shown where it fails
+        print(made.logs(), dict(proxy.seen), sep="\n")  # noqa: T201  # shown where it fails
         for worker in made.workers:
             made.kill(worker)
-    arena.workers.clear()
     for lane in LANES:
         arena.aws.sqs.purge_queue(QueueUrl=arena.settings.queue_url(lane))
         arena.aws.sqs.purge_queue(QueueUrl=arena.settings.dead_letter_url(lane))

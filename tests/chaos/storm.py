@@ -16,7 +16,12 @@ from proxy import Proxy
 from deploy.local.children import Child
 
 #: Seconds. The lanes hide a message for 60 and a call may be silent for 20; here a minute must do for everything.
-WORKER = {"MODFLEET_VISIBILITY_SECONDS": "4", "MODFLEET_CALL_TIMEOUT_SECONDS": "1.5"}
+WORKER = {
+    "MODFLEET_VISIBILITY_SECONDS": "4",
+    "MODFLEET_CALL_TIMEOUT_SECONDS": "1.5",
+    "MODFLEET_METRICS": "none",
+}
+_LOG_LINES, _LINE = 400, 300
 #: Seconds within which everything is over, on a machine that others use too.
 PATIENCE = 55.0
 
@@ -44,6 +49,11 @@ class Storm:
         if worker.ended() is None:
             os.kill(worker.pid, signal.SIGKILL)
         worker.end()
+
+    def logs(self) -> str:
+        """What the workers said last, one line in short for each."""
+        lines = [line for worker in self.workers for line in worker.log.read_text(errors="replace").splitlines()]
+        return "\n".join(line[:_LINE] for line in lines[-_LOG_LINES:] if '"event": "item"' not in line)
 
     def upload(self, count: int) -> Ends:
         """So many uploads of all kinds, and how each must end."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
@@ -145,7 +145,8 @@ class Repeat:
     """ReceiveMessage answers with messages that were handed over before as well, be they deleted or not."""
 
     def __init__(self, *, remembered: int = 50) -> None:
-        self._before: deque[dict[str, Any]] = deque(maxlen=remembered)
+        #: By queue.
+        self._before: dict[str, deque[dict[str, Any]]] = defaultdict(lambda: deque(maxlen=remembered))
 
     async def __call__(self, passing: Passing) -> Answer:
         """Pass it on and add to the answer."""
@@ -153,8 +154,9 @@ class Repeat:
         told = json.loads(answer.body or b"{}")
         messages = told.get("Messages", [])
         room = max(0, asked.get("MaxNumberOfMessages", 1) - len(messages))
-        again = [self._before.popleft() for _ in range(min(room, len(self._before)))]
-        self._before.extend(messages)
+        before = self._before[asked["QueueUrl"]]
+        again = [before.popleft() for _ in range(min(room, len(before)))]
+        before.extend(messages)
         told["Messages"] = [*messages, *again]
         return replace(answer, body=json.dumps(told).encode())
 
