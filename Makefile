@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 RUN := $(BIN)/python -m deploy.local
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up cloud test check fmt lint types lock clean
+.PHONY: help setup demo up cloud test bench check fmt lint types lock clean
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -20,6 +20,8 @@ cloud: $(VENV)/.local ## run the local cloud alone until Ctrl-C
 	@$(RUN).run cloud
 test: $(VENV)/.dev ## run the tests (T="-k name" for some of them)
 	@$(BIN)/python -m pytest $(T)
+bench: $(VENV)/.dev ## measure speed and cost beside stock Celery and a boto3 loop (QUICK=1 under 90 s; 8 minutes otherwise)
+	@$(BIN)/python -m tests.bench $(if $(QUICK),--quick)
 check: lint types test ## what CI runs
 fmt: $(VENV)/.dev ## format the code
 	@$(BIN)/ruff check --fix-only --quiet . && $(BIN)/ruff format .

@@ -62,10 +62,12 @@ def served(home: Path, **flags: float) -> Iterator[Server]:
 
 
 @contextmanager
-def played(contender: str, server: Server, home: Path, *, workload: str, threads: int) -> Iterator[Child]:
+def played(
+    contender: str, server: Server, home: Path, *, workload: str, threads: int, lanes: str = "uploads"
+) -> Iterator[Child]:
     """A contender at work on the server's `uploads` queue."""
     child = Child(
-        command_of(contender, workload=workload, threads=threads),
+        command_of(contender, workload=workload, threads=threads, lanes=lanes),
         log=home / f"{contender}.log",
         environment=clean_environment() | environment_of(server),
         announces=False,
@@ -73,10 +75,10 @@ def played(contender: str, server: Server, home: Path, *, workload: str, threads
     try:
         yield child
     finally:
-        child.end(within=10.0 if contender == "modfleet" else 1.0)
+        child.end(within=0.5)  # how it drains is measured elsewhere
 
 
-def command_of(contender: str, *, workload: str, threads: int) -> list[str]:
+def command_of(contender: str, *, workload: str, threads: int, lanes: str = "uploads") -> list[str]:
     """How a contender is started. modfleet is its own command line; the fake server cannot sit its boot checks."""
     if contender == "modfleet":
         main = "import sys; from worker.cli import main; sys.argv[0] = 'modfleet'; main()"
@@ -86,7 +88,7 @@ def command_of(contender: str, *, workload: str, threads: int) -> list[str]:
             main,
             "worker",
             "--lanes",
-            "uploads",
+            lanes,
             "--concurrency",
             str(threads),
             "--no-checks",

@@ -2,7 +2,7 @@
 
 `python -m tests.bench.fake_aws --latency 0.01 --detector 0.2` prints `{"endpoint": ...}` and serves until its
 standard input ends. Each call is counted, and acted on after its latency. `GET /-/stats` says what happened;
-`POST /-/fill` puts messages on a queue; `POST /-/pace` sends them one by one.
+`POST /-/fill` puts messages on a queue, `/-/purge` takes them off, `/-/pace` sends them one by one.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from tests.bench.wire import Connection, Reply, Request
 
 #: What stands for a message's number in a template.
 NUMBER = "@N@"
-#: Seconds between two messages sent at a pace come from the rate; each is sent on its own.
 _JSON = b"Content-Type: application/x-amz-json-1.1\r\n"
 _PICTURE = (
     b'Content-Type: image/jpeg\r\nETag: "d41d8cd98f00b204e9800998ecf8427e"\r\nx-amz-version-id: v1\r\n'
@@ -86,6 +85,8 @@ class FakeAws:
         asked = json.loads(request.body or b"{}")
         if request.path == "/-/fill":
             self._send(asked, asked["count"])
+        elif request.path == "/-/purge":
+            self.sqs.queue(asked["queue"]).purge()
         elif request.path == "/-/pace":
             self._pace(asked, asked["count"])
         return self._stats()

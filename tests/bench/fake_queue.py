@@ -102,6 +102,12 @@ class Queue:
             heapq.heappush(self._hidden, (message.visible_at, message.number))
             self._serve(now)
 
+    def purge(self) -> None:
+        """Forget every message that nobody has."""
+        for message in self._visible:
+            self._all.pop(message.number, None)
+        self._visible.clear()
+
     def show(self, now: float) -> None:
         """Make visible whose time has come."""
         while self._hidden and self._hidden[0][0] <= now:

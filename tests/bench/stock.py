@@ -26,16 +26,14 @@ def create_app(workload: str, *, tuned: bool) -> Celery:
         options |= {"polling_interval": 0.02, "wait_time_seconds": 20, "sqs_base64_encoding": False}
         app.conf.update(worker_prefetch_multiplier=4, task_acks_late=True, task_ignore_result=True)
     app.conf.update(broker_transport_options=options, task_default_queue="uploads", worker_enable_remote_control=False)
-    by_hand: list[ByHand] = []
+    by_hand = ByHand()
 
     @app.task(name=f"bench.{workload}", bind=True)
     def work(self: Any, *_: object) -> None:
         if workload == "plumbing":
             return
-        if not by_hand:
-            by_hand.append(ByHand())
-        if line := by_hand[0].work[workload](body_of(workload, self.request.id)):
-            by_hand[0].log([line])
+        if line := by_hand.work[workload](body_of(workload, self.request.id)):
+            by_hand.log([line])
 
     return app
 

@@ -21,6 +21,8 @@ PATIENCE = 60.0
 DEPTH = 20_000
 #: Seconds after the first messages are done before measuring begins.
 WARM_UP = 1.0
+#: Seconds between two messages that come at a pace: 20 a second, well below what anybody but stock Celery can do.
+PACE = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,33 +59,36 @@ class Measured:
     peak: float
     #: Of one core, the server's: near 1 it would have been the bottleneck.
     server_busy: float
-    #: Milliseconds from sent to done, while items come at a pace well below what it can do.
-    p50: float = math.nan
-    p99: float = math.nan
+    #: Milliseconds from sent to done, while items come at PACE; nan where that was not measured.
+    p50: float
+    p99: float
 
 
 def measure(contender: str, scene: Scene, home: Path, *, seconds: float, paced: int = 0) -> Measured:
     """Run a contender for so many seconds against a full queue, then `paced` items one by one.
 
+    Done is: deleted from the queue; for the paced items of the whole pipeline, decided and written.
     Raises ChildError when it does nothing, or empties the queue.
     """
     message = message_of(contender, scene.workload)
     with served(home, **scene.flags()) as server:
         server.ask("/-/fill", {**message, "count": DEPTH})
         with played(contender, server, home, workload=scene.workload, threads=scene.threads) as child:
-            _wait_for_the_first(server, child)
+            _until(lambda: deleted(server) >= 5, child)
             time.sleep(WARM_UP)
             before = (server.ask("/-/stats"), Usage.of(child.pid))
             time.sleep(seconds)
             after = (server.ask("/-/stats"), Usage.of(child.pid))
             if not after[0]["queues"]["uploads"]["visible"]:
                 raise ChildError(f"{contender} emptied a queue of {DEPTH}: DEPTH is too small for {seconds:.0f} s")
-    latencies = _paced(contender, scene, home, count=paced) if paced else []
+            latencies = _paced(server, child, message, count=paced) if paced else []
     return _measured(before, after, latencies)
 
 
-def _wait_for_the_first(server: Server, child: Child, *, done: int = 5) -> None:
-    _until(lambda: server.ask("/-/stats")["queues"]["uploads"]["deleted"] >= done, child)
+def deleted(server: Server) -> int:
+    """Messages of the uploads queue that are done."""
+    count: int = server.ask("/-/stats")["queues"]["uploads"]["deleted"]
+    return count
 
 
 def _until(is_so: Callable[[], bool], child: Child) -> None:
@@ -95,26 +100,22 @@ def _until(is_so: Callable[[], bool], child: Child) -> None:
         time.sleep(LOOK)
 
 
-def _paced(contender: str, scene: Scene, home: Path, *, count: int, every: float = 0.05) -> list[float]:
-    """Seconds from sent to done of items that come one by one."""
-    message = message_of(contender, scene.workload)
-    with served(home, **scene.flags()) as server:
-        server.ask("/-/fill", {**message, "count": 5})
-        with played(contender, server, home, workload=scene.workload, threads=scene.threads) as child:
-            _wait_for_the_first(server, child)
-            server.ask("/-/stats")
-            server.ask("/-/pace", {**message, "count": count, "every": every})
-            seen: dict[str, Any] = {}
-            latencies: list[float] = []
+def _paced(server: Server, child: Child, message: dict[str, Any], *, count: int) -> list[float]:
+    """Seconds from sent to done of items that come one by one, once the backlog is gone."""
+    server.ask("/-/purge", message)
+    _until(lambda: not server.ask("/-/stats")["queues"]["uploads"]["left"], child)
+    server.ask("/-/pace", {**message, "count": count, "every": PACE})
+    latencies: list[float] = []
+    decided: list[float] = []
 
-            def all_done() -> bool:
-                seen.update(server.ask("/-/stats"))
-                queue = seen["queues"]["uploads"]
-                latencies.extend(seen["decided"] if scene.workload == "pipeline" else queue["latencies"])
-                return bool(queue["deleted"] >= count + 5)
+    def all_done() -> bool:
+        stats = server.ask("/-/stats")
+        latencies.extend(stats["queues"]["uploads"]["latencies"])
+        decided.extend(stats["decided"])
+        return len(latencies) >= count
 
-            _until(all_done, child)
-    return latencies
+    _until(all_done, child)
+    return decided or latencies
 
 
 def _measured(before: Any, after: Any, latencies: Sequence[float]) -> Measured:
