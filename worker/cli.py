@@ -69,8 +69,6 @@ def worker(
         )
     except NoOpenTelemetry as missing:
         stop(str(missing))
-    without = ("--without-gossip", "--without-mingle", "--without-heartbeat")
-    serve = ("worker", "-P", "threads", "-c", str(threads), "-Q", ",".join(names), "-l", "WARNING")
     celery.reporter.start()
     try:
         lifecycle = attend(desk.settings, celery.lines)
@@ -78,11 +76,17 @@ def worker(
         stop(str(error))
     lifecycle.last_words.append(celery.reporter.close)
     try:
-        celery.worker_main(["--quiet", *serve, *without])
+        celery.worker_main(_celery_words(names, threads))
     finally:
         celery.lines.close()
         lifecycle.end()
     raise typer.Exit(lifecycle.exit_code)
+
+
+def _celery_words(lanes: list[str], threads: int) -> list[str]:
+    """What somebody would type after `celery`."""
+    without = ("--without-gossip", "--without-mingle", "--without-heartbeat")
+    return ["--quiet", "worker", "-P", "threads", "-c", str(threads), "-Q", ",".join(lanes), "-l", "WARNING", *without]
 
 
 @item_app.command("show")
