@@ -14,7 +14,7 @@ from interrupted import at_call, watched
 from config.lanes import LANES
 from tasks.desk import Desk
 from tasks.moderation import handle
-from tasks.outcome import DENIED_RETRY, Done, Retry
+from tasks.outcome import DENIED_RETRY, Done, Retry, Skipped
 from tasks.record.standing import Status
 from worker.delivery import Delivery, Settler
 from worker.lines import Lines
@@ -122,6 +122,25 @@ def test_an_innocent_avatar_that_brings_its_own_permission_is_shown_for_ours(uns
     assert bare == [{"album": "summer"}]
     assert unserved.tags(put) == {"album": "summer", "moderation": "allowed"}
     assert unserved.public(put.key) == (200, put.body)
+
+
+def test_a_second_event_of_a_decided_item_leaves_the_tag_that_we_set(desk: Desk, unserved: Fleet, unique: str) -> None:
+    shown = unserved.put(f"avatars/{unique}", b"hello")
+    withheld = unserved.put(f"messages/{unique}", card(guardrail={"PROMPT_ATTACK": "HIGH"}, note=unique))
+    for put, status in ((shown, "allowed"), (withheld, "held")):
+        event = unserved.event_of(put)
+        assert handle(desk, event, attempt=1) == Done(status)
+        assert handle(desk, event, attempt=1) == Skipped(f"already {status}")
+    assert unserved.public(shown.key)[0] == 200
+    assert unserved.public(withheld.key)[0] == 403
+
+
+def test_an_innocent_upload_cannot_hide_behind_a_tag_of_its_own(desk: Desk, unserved: Fleet, unique: str) -> None:
+    put = unserved.put(f"feed/{unique}", b"hello", tags={"moderation": "blocked", "album": "summer"})
+    assert unserved.public(put.key)[0] == 403
+    assert handle(desk, unserved.event_of(put), attempt=1) == Done("allowed")
+    assert unserved.public(put.key)[0] == 200
+    assert unserved.tags(put) == {"album": "summer"}
 
 
 @pytest.mark.parametrize("body", [b"zorblat", b"Mail jane.doe@example.org"], ids=["rejected", "redacted"])
