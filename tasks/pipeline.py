@@ -9,12 +9,14 @@ receipt, and a second delivery goes on from the first action without one.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
 from config.lanes import LANES
+from tasks.act.missing import Missing
 from tasks.act.perform import perform
 from tasks.act.plan import STATUS_OF, Action, plan, time_to_takedown_ms
-from tasks.act.tag import distrust, show
+from tasks.act.tag import distrust, hide, show
 from tasks.aws.faults import Gone, Moved
 from tasks.decide.decision import decide
 from tasks.desk import Desk
@@ -32,6 +34,9 @@ from tasks.record.entries import entries_of
 from tasks.record.standing import Standing, Status
 from tasks.record.state import Older, Taken
 from tasks.video import look_in, look_in_later
+
+#: Where an item's own tag still decides what the public sees of it.
+STILL_THERE = (Status.PENDING, Status.ALLOWED, Status.HELD)
 
 
 def moderate(desk: Desk, item: Item, *, attempt: int) -> Outcome:
@@ -53,7 +58,7 @@ def judge(desk: Desk, item: Item, upload: Upload) -> Outcome:
     """Detect, then conclude; a video's job is started and concluded later."""
     surface = desk.policy.surface_for(item.key)
     standing = first_standing(desk, item, upload)
-    if upload.tagged and surface.visibility == "before" and (outcome := without_its_own_verdict(desk, item)):
+    if upload.tagged and (outcome := without_its_own_verdict(desk, item)):
         return outcome
     caption = look_at_words(desk, item, text=upload.caption, part="caption", surface=surface)
     try:
@@ -68,7 +73,7 @@ def judge(desk: Desk, item: Item, upload: Upload) -> Outcome:
 def without_its_own_verdict(desk: Desk, item: Item) -> Outcome | None:
     """Drop a verdict that an upload brought along. An outcome where there is nothing left to judge.
 
-    The tag may be ours: then this is a second delivery, and what the first one has shown must stay in view.
+    The tag may be ours: then this is a second delivery, and what the first one has shown or hidden stays so.
     """
     known, dropped = desk.state.find(item), False
     if known is None or not known.decided:
@@ -79,8 +84,10 @@ def without_its_own_verdict(desk: Desk, item: Item) -> Outcome | None:
         known = desk.state.find(item) if dropped else None
     if known is None or not known.decided:
         return None
-    if dropped and Action.SHOW in known.plan and known.status in (Status.PENDING, Status.ALLOWED):
-        show(desk, known)
+    for action, put_back in ((Action.SHOW, show), (Action.HIDE, hide)):
+        if dropped and action in known.plan and known.status in STILL_THERE:
+            with suppress(Missing):
+                put_back(desk, known)
     return resume(desk, known)
 
 
