@@ -23,7 +23,8 @@ DEPENDENCIES = ("rekognition", "bedrock-runtime", "comprehend", "s3", "dynamodb"
 #: a breaker that chance opens every few hundred tries would do more harm: see tests/chaos.
 SHARE, FEWEST, TRIES, WINDOW_SECONDS = 0.5, 30, 100, 30.0
 #: It also opens on so many failures in a row however long they took: a call that hangs takes 20 seconds to fail.
-IN_A_ROW = 10
+#: At least so many seconds, though: many calls are under way at once, and those that fail are back before the others.
+IN_A_ROW, ROW_SECONDS = 10, 1.0
 #: Seconds until the first probe; doubles with each that fails, up to the longest.
 FIRST_PROBE, LONGEST_PROBE = 5.0, 60.0
 #: Seconds. What breaks again so soon after it closed had not come back: its waits go on where they were.
@@ -62,6 +63,8 @@ class Breaker:
         self._jitter = jitter
         self._tries: deque[tuple[float, bool]] = deque(maxlen=TRIES)
         self._in_a_row = 0
+        #: When the first of them failed.
+        self._row_since = 0.0
         self._wait = FIRST_PROBE
         self._closed_at = float("-inf")
 
@@ -69,6 +72,7 @@ class Breaker:
         """Take note of how a try ended; returns whether that opened the breaker."""
         failed = breaks(fault)
         self._in_a_row = self._in_a_row + 1 if failed else 0
+        self._row_since = now if self._in_a_row <= 1 else self._row_since
         self._tries.append((now, failed))
         if self.state is not State.CLOSED or not failed or not self._is_too_much(now):
             return False
@@ -101,7 +105,8 @@ class Breaker:
     def _is_too_much(self, now: float) -> bool:
         recent = [failed for at, failed in self._tries if now - at <= WINDOW_SECONDS]
         failures = sum(recent)
-        return self._in_a_row >= IN_A_ROW or failures >= max(FEWEST, SHARE * len(recent))
+        long_row = self._in_a_row >= IN_A_ROW and now - self._row_since >= ROW_SECONDS
+        return long_row or failures >= max(FEWEST, SHARE * len(recent))
 
 
 def shortened(wait: float) -> float:

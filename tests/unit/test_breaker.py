@@ -18,6 +18,7 @@ from tasks.aws.breaker import (
     IN_A_ROW,
     LONGEST_PROBE,
     RELAPSE_SECONDS,
+    ROW_SECONDS,
     WINDOW_SECONDS,
     Breakers,
     State,
@@ -29,6 +30,8 @@ from tasks.aws.calls import DETECT, call
 from tasks.aws.faults import Denied, Fault, Full, Gone, Moved, Open, Rationed, Throttled, Transient, Unreadable
 
 CALL = "rekognition.DetectModerationLabels"
+#: Seconds between two tries: ten in a row take longer than the shortest row.
+TICK = 0.125
 
 
 class World:
@@ -42,6 +45,7 @@ class World:
 
     def tries(self, *faults: Fault | None, name: str = CALL) -> None:
         for fault in faults:
+            self.now += TICK
             self.breakers.after(name, seconds=0.1, fault=fault)
 
     def opened(self) -> World:
@@ -78,6 +82,14 @@ def test_calls_that_hang_open_it_however_long_each_took(world: World) -> None:
         world.now += WINDOW_SECONDS * 2
         world.tries(Transient())
     assert world.state() == "open"
+
+
+def test_failures_that_overtake_slower_answers_do_not_open_it(world: World) -> None:
+    now = world.now
+    for _ in range(IN_A_ROW * 2):
+        world.now = now
+        world.tries(Transient())
+    assert world.heard == []
 
 
 def test_half_of_the_last_tries_open_it_where_answers_come_between(world: World) -> None:
@@ -206,6 +218,7 @@ def test_a_call_that_is_withheld_is_not_made_and_not_tried_again(world: World) -
 def test_a_call_that_opens_it_keeps_its_own_fault_so_that_it_counts(world: World) -> None:
     made = list[str]()
     world.tries(*[Transient()] * (IN_A_ROW - 2))
+    world.now += ROW_SECONDS
     policy = DETECT.guarded((world.breakers,)).instantly()
 
     def detect() -> dict[str, object]:

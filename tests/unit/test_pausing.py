@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from config.lanes import LANES
-from tasks.aws.breaker import DEPENDENCIES, IN_A_ROW, Breakers
+from tasks.aws.breaker import DEPENDENCIES, FEWEST, Breakers
 from tasks.aws.faults import Transient
 from worker.pausing import Pausing
 
@@ -49,7 +49,7 @@ class World:
         self.pausing.start()
 
     def break_down(self, dependency: str) -> None:
-        for _ in range(IN_A_ROW):
+        for _ in range(FEWEST):
             self.breakers.after(f"{dependency}.Operation", seconds=0.1, fault=Transient("it is down"))
         assert self.probed[dependency].acquire(timeout=PATIENCE)
 
