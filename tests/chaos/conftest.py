@@ -25,7 +25,7 @@ def storm(arena: Fleet, unique: str, plain_image: Callable[..., bytes]) -> Itera
     with Proxy(arena.cloud.environment, seed=7) as proxy:
         made = Storm(arena, proxy, unique[:8], plain_image)
         yield made
-        print(made.logs(), dict(proxy.seen), sep="\n")  # noqa: T201  # shown where it fails
+        print(made.logs(), proxy.seen, proxy.struck, sep="\n")  # noqa: T201  # shown where it fails
         for worker in made.workers:
             made.kill(worker)
     for lane in LANES:

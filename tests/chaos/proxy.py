@@ -37,6 +37,8 @@ class Proxy:
         self.environment: dict[str, str] = {}
         #: Calls that came, by `service.Operation`.
         self.seen: Counter[str] = Counter()
+        #: Of these, how many met with trouble.
+        self.struck: Counter[str] = Counter()
         self._rules: list[Rule] = []
         self._seed = seed
         self._loop = asyncio.new_event_loop()
@@ -107,6 +109,7 @@ class Proxy:
         operation = operation_of(request)
         self.seen[operation] += 1
         rule = next((rule for rule in [*self._rules] if rule.strikes(operation)), None)
+        self.struck[operation] += rule is not None
         passing = Exchange(request, url)
         return await caller.unless_gone(rule.trouble(passing) if rule else passing.forward())
 
