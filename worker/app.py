@@ -114,6 +114,8 @@ def celery_settings(lines: Lines) -> dict[str, Any]:
         "worker_prefetch_multiplier": 0,
         # SQS has no broadcast; these would make queues of their own.
         "worker_enable_remote_control": False,
+        # The limits are the fleet's (tasks.aws.limiter), not a process's.
+        "worker_disable_rate_limits": True,
         "worker_send_task_events": False,
         "worker_hijack_root_logger": False,
         "worker_redirect_stdouts": False,
