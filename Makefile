@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 RUN := $(BIN)/python -m deploy.local
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up cloud test bench check fmt lint types lock clean
+.PHONY: help setup demo up cloud test chaos bench check fmt lint types lock clean
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -22,6 +22,8 @@ test: $(VENV)/.dev ## run the tests (T="-k name" for some of them)
 	@$(BIN)/python -m pytest $(T)
 bench: $(VENV)/.dev ## measure speed and cost beside stock Celery and a boto3 loop (QUICK=1 under 90 s; 8 minutes otherwise)
 	@$(BIN)/python -m tests.bench $(if $(QUICK),--quick)
+chaos: $(VENV)/.dev ## kill workers and break AWS in every way, and count what was lost: nothing (8 minutes)
+	@$(BIN)/python -m pytest tests/chaos -m "chaos or not chaos" $(T)
 check: lint types test ## what CI runs
 fmt: $(VENV)/.dev ## format the code
 	@$(BIN)/ruff check --fix-only --quiet . && $(BIN)/ruff format .

@@ -13,7 +13,7 @@ from troubles import Repeat
 
 from tasks.record.standing import Status
 
-FEW, MANY = 14, 70
+FEW, MANY = 7, 70
 
 
 def test_events_that_come_three_times_in_any_order_are_done_once(storm: Storm) -> None:

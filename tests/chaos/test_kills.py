@@ -44,7 +44,7 @@ def _killed_again_and_again(storm: Storm, *, uploads: int, kills: int, seed: int
 
 
 def test_killed_once_at_work(storm: Storm) -> None:
-    _killed_again_and_again(storm, uploads=28, kills=1, seed=1)
+    _killed_again_and_again(storm, uploads=21, kills=1, seed=1)
 
 
 @pytest.mark.chaos
