@@ -1,4 +1,4 @@
-"""`python -m tests.bench [run|idle|soak] [--quick]`: measure, and write `deploy/bench.md` and `deploy/bench.svg`."""
+"""`python -m tests.bench [run|idle|soak|shares|report] [--quick]`: measure, and write `deploy/bench.*`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from tests.bench.cast import TITLES
 from tests.bench.chart import draw
 from tests.bench.endurance import idle, soak
 from tests.bench.program import Act, perform
-from tests.bench.report import write_report
+from tests.bench.report import with_brief, write_report
+from tests.bench.shares import shares
 from tests.bench.trial import Measured
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -28,7 +29,7 @@ RESULTS = DEPLOY / "bench.json"
 def main() -> None:
     """Read the flags, run, write."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", nargs="?", default="run", choices=("run", "idle", "soak", "report"))
+    parser.add_argument("what", nargs="?", default="run", choices=("run", "idle", "soak", "shares", "report"))
     parser.add_argument("--quick", action="store_true", help="under 90 s, to try things out: writes nothing")
     parser.add_argument("--repeats", type=int, default=3)
     flags = parser.parse_args()
@@ -48,6 +49,8 @@ def main() -> None:
         elif flags.what == "soak":
             items = 20_000 if flags.quick else 100_000
             measured["soak"] = soak(Path(home), items=items, step=items // 10, tell=console.print)
+        elif flags.what == "shares":
+            measured["shares"] = shares(Path(home))
     if flags.quick:
         console.print_json(data={name: measured[name] for name in measured if name != "acts"})
         return
@@ -55,7 +58,9 @@ def main() -> None:
     RESULTS.write_text(json.dumps(everything, indent=1) + "\n")
     (DEPLOY / "bench.md").write_text(write_report(everything))
     (DEPLOY / "bench.svg").write_text(draw(everything["acts"]))
-    console.print(f"written: {', '.join(f'deploy/bench.{kind}' for kind in ('md', 'svg', 'json'))}")
+    readme = DEPLOY.parent / "README.md"
+    readme.write_text(with_brief(readme.read_text("utf-8"), everything["acts"]), "utf-8")
+    console.print(f"written: README.md, {', '.join(f'deploy/bench.{kind}' for kind in ('md', 'svg', 'json'))}")
 
 
 def machine() -> dict[str, Any]:

@@ -45,6 +45,8 @@ def write_report(everything: dict[str, Any]) -> str:
         "## Against the goals",
         "| measure | goal | measured | |\n|---|---|---|---|\n" + "\n".join(goals(everything)),
     ]
+    if "shares" in everything:
+        parts.append(_shares(everything["shares"]))
     if "soak" in everything:
         parts.append(_soak(everything["soak"]))
     return "\n\n".join(parts) + "\n"
@@ -70,6 +72,42 @@ def cell(spread: Spread, digits: int) -> str:
     digits = 1 if digits == 0 and spread.median < 10 else digits
     median, low, high = (f"{value:,.{digits}f}" for value in (spread.median, spread.low, spread.high))
     return median if low == high else f"{median} <sub>{low}-{high}</sub>"
+
+
+#: Around the README's table, which `make bench` writes anew.
+BEGIN, END = "<!-- make bench writes this -->", "<!-- to here -->"
+#: (head, act, field of Measured, digits) of each column there.
+_COLUMNS = (
+    ("no-op task, items/s", "plumbing-10", "rate", 0),
+    ("SQS calls an item", "plumbing-10", "sqs_calls", 2),
+    ("CPU ms an item", "plumbing-10", "cpu", 2),
+    ("whole pipeline, items/s", "pipeline", "rate", 0),
+    ("AWS calls an item", "pipeline", "calls", 2),
+    ("CPU ms an item", "pipeline", "cpu", 1),
+)
+
+
+def brief(results: Results) -> str:
+    """The table that the README shows: medians alone, every contender."""
+    lines = ["", "| | " + " | ".join(column[0] for column in _COLUMNS) + " |", "|---" * (len(_COLUMNS) + 1) + "|"]
+    for contender, title in TITLES.items():
+        cells = [_brief_cell(results[act].get(contender), field, digits) for _, act, field, digits in _COLUMNS]
+        name = f"**{title}**" if contender == "modfleet" else title
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join([BEGIN, *lines, "", END])
+
+
+def with_brief(page: str, results: Results) -> str:
+    """A page that has the table's place, with the table."""
+    before, _, rest = page.partition(BEGIN)
+    return before + brief(results) + rest.partition(END)[2]
+
+
+def _brief_cell(trials: list[dict[str, float]] | None, field: str, digits: int) -> str:
+    if not trials:
+        return "-"
+    median = Spread.of(trials, field).median
+    return cell(Spread(median, median, median), digits)
 
 
 def goals(everything: dict[str, Any]) -> list[str]:
@@ -112,6 +150,16 @@ def _goal(what: str, sign: str, goal: float, measured: float) -> str:
     met = measured >= goal if sign == ">=" else measured <= goal
     return (
         f"| {what} | {sign} {goal:,g} | {measured:,.{0 if measured >= 100 else 2}f} | {'met' if met else 'not met'} |"
+    )
+
+
+def _shares(shares: dict[str, float]) -> str:
+    return (
+        "## Where the pipeline's CPU goes\n\n"
+        f"`python -m tests.bench shares`: one image on one thread, without Celery, with an audit object of its own: "
+        f"{shares['cpu']:.1f} ms, {shares['boto3_percent']:.0f} % of it inside boto3 (profiled). What is left of the "
+        "distance to the loop is Celery's and this: reading and checking the event, the policy, the row and the "
+        "chained audit line, breakers, metrics, and the line that is logged."
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ from tests.bench.cast import Server, message_of, played, served
 from tests.bench.chart import draw
 from tests.bench.fake_queue import Message, Queue
 from tests.bench.program import PROGRAM, Spread
-from tests.bench.report import cell, write_report
+from tests.bench.report import brief, cell, write_report
 from tests.bench.trial import percentile
 from tests.bench.usage import Usage
+
+ROOT = Path(__file__).parents[2]
 
 
 def taken(queue: Queue, most: int, *, now: float) -> list[Message]:
@@ -110,3 +113,8 @@ def test_the_report_and_the_picture_show_every_contender() -> None:
     page, picture = write_report({"acts": acts, "machine": machine}), draw(acts)
     assert page.count("| **modfleet** |") == len(PROGRAM)
     assert picture.count("modfleet") == 5
+
+
+def test_the_readme_shows_what_was_measured_last() -> None:
+    results = json.loads((ROOT / "deploy/bench.json").read_text("utf-8"))["acts"]
+    assert brief(results) in (ROOT / "README.md").read_text("utf-8")
