@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import signal
+import sys
 import tempfile
 from importlib.metadata import version
 from os import cpu_count
@@ -34,6 +36,8 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     flags = parser.parse_args()
     console = Console(highlight=False)
+    # So that the contenders are ended too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     measured: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as home:
         if flags.what == "run":

@@ -149,7 +149,7 @@ def goals(everything: dict[str, Any]) -> list[str]:
 def _goal(what: str, sign: str, goal: float, measured: float) -> str:
     met = measured >= goal if sign == ">=" else measured <= goal
     return (
-        f"| {what} | {sign} {goal:,g} | {measured:,.{0 if measured >= 100 else 2}f} | {'met' if met else 'not met'} |"
+        f"| {what} | {sign} {goal:,g} | {measured:,.{0 if measured >= 100 else 2 if measured >= 1 else 3}f} | {'met' if met else 'not met'} |"
     )
 
 
