@@ -79,7 +79,7 @@ WISHES = st.lists(
 )
 
 
-@given(st.floats(0.5, 60), WISHES)
+@given(st.floats(1, 60), WISHES)
 def test_in_no_second_come_more_tokens_than_the_rate_whoever_asks_whenever(
     rate: float, wishes: list[tuple[float, int, bool, bool]]
 ) -> None:
