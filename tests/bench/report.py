@@ -148,9 +148,9 @@ def goals(everything: dict[str, Any]) -> list[str]:
 
 def _goal(what: str, sign: str, goal: float, measured: float) -> str:
     met = measured >= goal if sign == ">=" else measured <= goal
-    return (
-        f"| {what} | {sign} {goal:,g} | {measured:,.{0 if measured >= 100 else 2 if measured >= 1 else 3}f} | {'met' if met else 'not met'} |"
-    )
+    # Close to 1, two digits would round a goal that is missed to one that is met.
+    digits = 0 if measured >= 100 else 2 if measured >= 1 else 3
+    return f"| {what} | {sign} {goal:,g} | {measured:,.{digits}f} | {'met' if met else 'not met'} |"
 
 
 def _shares(shares: dict[str, float]) -> str:
