@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AnyHttpUrl, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import AnyHttpUrl, Field, PositiveFloat, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from config.lanes import LANES
@@ -65,10 +65,10 @@ class Settings(BaseSettings):
     video_slots: int = Field(
         0, ge=0, description="video jobs of the whole fleet at once; 0 leaves it to Rekognition to refuse one too many"
     )
-    rate_limits: Annotated[dict[OperationName, Annotated[float, Field(ge=1)]], NoDecode] = Field(
+    rate_limits: Annotated[dict[OperationName, PositiveFloat], NoDecode] = Field(
         {},
         description="calls a second of the whole fleet, as JSON: "
-        '{"rekognition.DetectModerationLabels": 5}, at least 1; what it does not name is not limited',
+        '{"rekognition.DetectModerationLabels": 5}; what it does not name is not limited',
     )
     max_text_bytes: int = Field(1_000_000, ge=1, description="a longer text object is held, not read")
     call_timeout_seconds: float = Field(

@@ -11,7 +11,8 @@ from dataclasses import asdict, dataclass, fields, replace
 
 #: Seconds that a call may wait for its token; nobody reserves further ahead.
 LONGEST_WAIT = 2.0
-#: Seconds ahead that only a wrong clock can have reserved; it is not believed, or one worker would stop all others.
+#: Seconds ahead, beside the gap to the next token, that only a wrong clock can have reserved; it is not believed,
+#: or one worker would stop all others.
 IMPOSSIBLE = 2 * LONGEST_WAIT
 #: A lease is at most this many seconds' worth of tokens.
 LEASE_SECONDS = 1.0
@@ -129,8 +130,11 @@ def slowed(ration: Ration, *, now: float) -> Ration:
 
 def _start(ration: Ration, wish: Wish) -> float:
     """When the first token comes that this wish may have."""
-    start = max(wish.now, _believed(ration.next_at, wish.now))
-    return max(start, _believed(ration.last_at, wish.now)) if _gives_way(ration, wish) else start
+    gap = 1.0 / ration.rate
+    start = max(wish.now, _believed(ration.next_at, wish.now, gap=gap))
+    if not _gives_way(ration, wish):
+        return start
+    return max(start, _believed(ration.last_at, wish.now, gap=gap / LAST_SHARE))
 
 
 def _share(ration: Ration, wish: Wish) -> float:
@@ -141,5 +145,6 @@ def _gives_way(ration: Ration, wish: Wish) -> bool:
     return wish.last and abs(wish.now - ration.asked_at) < STILL_ASKING
 
 
-def _believed(at: float, now: float) -> float:
-    return at if at - now < IMPOSSIBLE else now
+def _believed(at: float, now: float, *, gap: float) -> float:
+    """A reservation's end, which is a gap after its last token; `now` where only a wrong clock can have set it."""
+    return at if at - now < IMPOSSIBLE + gap else now

@@ -74,12 +74,33 @@ def test_a_reservation_that_only_a_wrong_clock_can_have_made_is_not_believed() -
     assert take(ration(next_at=NOW + IMPOSSIBLE - 0.1), wish())[1].count == 0
 
 
+@pytest.mark.parametrize("rate", [0.5, 0.25])
+def test_a_slow_rates_own_reservation_is_believed(rate: float) -> None:
+    """Its tokens are so far apart that the next one may come after what a wrong clock is known by."""
+    current, due = ration(rate), []
+    for _ in range(4):
+        current, lease = take(current, wish(quota=rate))
+        due += dues(lease)
+    assert due == [NOW + number / rate for number in range(len(due))]
+    assert due[-1] <= NOW + LONGEST_WAIT
+
+
+def test_rescans_at_a_slow_rate_get_no_more_than_their_share_while_uploads_ask() -> None:
+    current, got = take(ration(1.0), wish(quota=1.0))[0], 0
+    for second in range(1, 41):
+        if second % 8 == 0:
+            current, _ = take(current, wish(now=NOW + second, quota=1.0))
+        current, lease = take(current, wish(last=True, now=NOW + second, quota=1.0))
+        got += lease.count
+    assert 0 < got <= 9
+
+
 WISHES = st.lists(
     st.tuples(st.floats(0, 1.5), st.integers(1, 20), st.booleans(), st.booleans()), min_size=1, max_size=60
 )
 
 
-@given(st.floats(1, 60), WISHES)
+@given(st.floats(0.5, 60), WISHES)
 def test_in_no_second_come_more_tokens_than_the_rate_whoever_asks_whenever(
     rate: float, wishes: list[tuple[float, int, bool, bool]]
 ) -> None:
