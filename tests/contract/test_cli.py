@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
+from command import Said, run
 from pydantic_core import PydanticUndefined
 from typer.testing import CliRunner
 
 from config.lanes import LANES
 from config.settings import CONFIG, Settings
-from deploy.local.children import clean_environment
 from deploy.local.run import LocalCloud
 from tasks.detect.finding import Finding
 from tasks.item import Item
@@ -27,35 +23,7 @@ from tasks.record.standing import Standing, Status, to_row
 from tasks.record.state import HEAD
 from worker.cli import app
 
-MODFLEET = Path(sys.executable).parent / "modfleet"
 CHECKS = ["package names", "policy", *(f"queue {lane}" for lane in LANES)]
-
-
-@dataclass(frozen=True)
-class Said:
-    """What a run of `modfleet` said, and its exit code."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-def run(environment: Mapping[str, str], *words: str) -> Said:
-    """Run `modfleet WORDS` in an environment of its own. A traceback is never an answer."""
-    done = subprocess.run(
-        [MODFLEET, *words],
-        env=clean_environment() | {"COLUMNS": "200"} | dict(environment),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert "Traceback" not in done.stderr, done.stderr
-    return Said(done.returncode, done.stdout, done.stderr)
 
 
 def called(*words: str) -> Said:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -13,27 +11,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from command import Said, run
 
 from config.lanes import LANES
-from deploy.local.children import clean_environment
 from deploy.local.run import LocalCloud
 from worker.letters import REDRIVEN
 
-MODFLEET = Path(sys.executable).parent / "modfleet"
 EVENTS = Path(__file__).parents[1] / "fixtures" / "events"
 GAVE_UP = "gave up after 6 attempts: rekognition.DetectModerationLabels ServiceUnavailable"
 GARBAGE = "the body is not JSON: Expecting value: line 1 column 1 (char 0)"
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +38,7 @@ class Post:
         return str(self.sqs.send_message(QueueUrl=url, MessageBody=body, MessageAttributes=attributes)["MessageId"])
 
     def dlq(self, *words: str, **changes: str) -> Said:
-        done = subprocess.run(
-            [MODFLEET, "dlq", *words],
-            env=clean_environment() | {"COLUMNS": "200"} | self.environment | changes,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-        assert "Traceback" not in done.stderr, done.stderr
-        return Said(done.returncode, done.stdout, done.stderr)
+        return run(self.environment | changes, "dlq", *words)
 
     def visible(self, url: str) -> list[dict[str, Any]]:
         """Every message that anybody can receive right now; they are gone afterwards."""

@@ -63,6 +63,21 @@ def moto_aws(offline_aws: Aws) -> Iterator[Aws]:
 
 
 @pytest.fixture
+def items_table(moto_aws: Aws, settings: Settings) -> str:
+    """The items table of the template, empty; its name."""
+    moto_aws.dynamodb.create_table(
+        TableName=settings.items_table,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("location", "version")],
+        KeySchema=[
+            {"AttributeName": "location", "KeyType": "HASH"},
+            {"AttributeName": "version", "KeyType": "RANGE"},
+        ],
+    )
+    return settings.items_table
+
+
+@pytest.fixture
 def stub() -> Iterator[Callable[[object], Stubber]]:
     """Put a botocore Stubber on a client; at the end every prepared answer must have been asked for."""
     with ExitStack() as stack:

@@ -8,7 +8,6 @@ from typing import Any, cast
 import pytest
 from structlog.testing import capture_logs
 
-from config.settings import Settings
 from tasks.aws.calls import call
 from tasks.aws.faults import Denied, Fault, Rationed, Throttled, Transient
 from tasks.aws.limiter import LATEST, SOONEST, Limiter, on_behalf_of
@@ -55,20 +54,8 @@ class Fleet:
 
 
 @pytest.fixture
-def fleet(moto_aws: Aws, settings: Settings) -> Iterator[Fleet]:
-    moto_aws.dynamodb.create_table(
-        TableName=settings.items_table,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[
-            {"AttributeName": "location", "AttributeType": "S"},
-            {"AttributeName": "version", "AttributeType": "S"},
-        ],
-        KeySchema=[
-            {"AttributeName": "location", "KeyType": "HASH"},
-            {"AttributeName": "version", "KeyType": "RANGE"},
-        ],
-    )
-    fleet = Fleet(moto_aws, settings.items_table)
+def fleet(moto_aws: Aws, items_table: str) -> Iterator[Fleet]:
+    fleet = Fleet(moto_aws, items_table)
     events = cast("Any", moto_aws.dynamodb).meta.events
 
     def note(model: Any, **_: Any) -> None:

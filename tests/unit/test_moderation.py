@@ -55,29 +55,17 @@ def test_a_parked_message_tells_every_reason() -> None:
 
 
 @pytest.fixture
-def desk(moto_aws: Aws, settings: Settings) -> Desk:
+def desk(moto_aws: Aws, settings: Settings, items_table: str) -> Desk:
     """A desk on an AWS that has the buckets, the table and the video queue, and nothing in them."""
     for bucket in (settings.uploads_bucket, settings.quarantine_bucket, settings.audit_bucket):
         moto_aws.s3.create_bucket(Bucket=bucket)
     moto_aws.sqs.create_queue(QueueName="video")
-    moto_aws.dynamodb.create_table(
-        TableName=settings.items_table,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[
-            {"AttributeName": "location", "AttributeType": "S"},
-            {"AttributeName": "version", "AttributeType": "S"},
-        ],
-        KeySchema=[
-            {"AttributeName": "location", "KeyType": "HASH"},
-            {"AttributeName": "version", "KeyType": "RANGE"},
-        ],
-    )
     return Desk(
         aws=moto_aws,
         settings=settings,
         policy=parse_policy(settings.policy_file.read_text("utf-8")),
         prompt="",
-        state=State(moto_aws, settings.items_table),
+        state=State(moto_aws, items_table),
         audit=AuditLog(moto_aws, bucket=settings.audit_bucket, writer="w", now=lambda: NOW),
         now=lambda: NOW,
     )

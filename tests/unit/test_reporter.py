@@ -13,7 +13,6 @@ import pytest
 from structlog.testing import capture_logs
 
 from config.prices import Prices
-from config.settings import Settings
 from tasks.aws.session import Aws
 from worker.families import CALL_MS, CALLS, FAIL_OPEN, ITEMS, MESSAGES, QUEUE_AGE_MS, TAKEDOWN_MS, USED
 from worker.heartbeat import KEPT_SECONDS, LOCATION, Heartbeat, from_json, publish, read_beats, to_json
@@ -45,20 +44,11 @@ def line_of(lane: str) -> Any:
 
 
 @pytest.fixture
-def told(moto_aws: Aws, settings: Settings) -> Told:
-    moto_aws.dynamodb.create_table(
-        TableName=settings.items_table,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("location", "version")],
-        KeySchema=[
-            {"AttributeName": "location", "KeyType": "HASH"},
-            {"AttributeName": "version", "KeyType": "RANGE"},
-        ],
-    )
+def told(moto_aws: Aws, items_table: str) -> Told:
     registry, written, now = Registry(), list[str](), [0.0]
     reporter = Reporter(
         aws=moto_aws,
-        table=settings.items_table,
+        table=items_table,
         worker="host/1",
         registry=registry,
         prices=PRICES,

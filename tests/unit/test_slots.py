@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from config.settings import Settings
 from tasks.aws.session import Aws
 from tasks.aws.slots import LEASE_SECONDS, Slots
 
@@ -31,20 +30,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def slots(moto_aws: Aws, settings: Settings, clock: Clock) -> Slots:
-    moto_aws.dynamodb.create_table(
-        TableName=settings.items_table,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[
-            {"AttributeName": "location", "AttributeType": "S"},
-            {"AttributeName": "version", "AttributeType": "S"},
-        ],
-        KeySchema=[
-            {"AttributeName": "location", "KeyType": "HASH"},
-            {"AttributeName": "version", "KeyType": "RANGE"},
-        ],
-    )
-    return Slots(aws=moto_aws, table=settings.items_table, limit=LIMIT, now=clock)
+def slots(moto_aws: Aws, items_table: str, clock: Clock) -> Slots:
+    return Slots(aws=moto_aws, table=items_table, limit=LIMIT, now=clock)
 
 
 @pytest.fixture

@@ -31,21 +31,9 @@ NEWER_ITEM = replace(ITEM, version_id="v2", sequencer="03".ljust(32, "0"))
 
 
 @pytest.fixture
-def state(moto_aws: Aws) -> State:
+def state(moto_aws: Aws, items_table: str) -> State:
     """The items table of the template, empty."""
-    moto_aws.dynamodb.create_table(
-        TableName="items",
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[
-            {"AttributeName": "location", "AttributeType": "S"},
-            {"AttributeName": "version", "AttributeType": "S"},
-        ],
-        KeySchema=[
-            {"AttributeName": "location", "KeyType": "HASH"},
-            {"AttributeName": "version", "KeyType": "RANGE"},
-        ],
-    )
-    return State(moto_aws, "items")
+    return State(moto_aws, items_table)
 
 
 def decided(item: Item = ITEM, **changes: Any) -> Standing:
