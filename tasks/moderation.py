@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from celery import shared_task
 from tasks import pipeline
 from tasks.aws.faults import Fault
 from tasks.desk import Desk
-from tasks.intake.message import Message, NotAMessage, Nothing, Uploads, VideoCheck, read_message
+from tasks.intake.message import Message, NotAMessage, Nothing, VideoCheck, read_message
 from tasks.ledger import open_ledger
 from tasks.outcome import Done, Outcome, Parked, Retry, Skipped, backoff, outcome_of
 
@@ -32,7 +33,7 @@ def moderate(self: Any, body: str) -> Outcome:
 
 def handle(desk: Desk, body: str, *, attempt: int) -> Outcome:
     """Read a body and do all it asks for; several uploads in one body are all done before it is settled."""
-    return _guarded(lambda: _handle(desk, body, attempt=attempt), attempt=attempt)
+    return _guarded(partial(_handle, desk, body, attempt=attempt), attempt=attempt)
 
 
 def _handle(desk: Desk, body: str, *, attempt: int) -> Outcome:
@@ -40,28 +41,27 @@ def _handle(desk: Desk, body: str, *, attempt: int) -> Outcome:
         message = read_message(body)
     except NotAMessage as why:
         return Parked(str(why))
-    return worst([_guarded(work, attempt=attempt) for work in _work_of(desk, message, attempt=attempt)])
+    works = _works_of(desk, message, attempt=attempt)
+    return worst([_guarded(partial(_on_its_own_ledger, work), attempt=attempt) for work in works])
 
 
-def _work_of(desk: Desk, message: Message, *, attempt: int) -> list[Callable[[], Outcome]]:
+def _works_of(desk: Desk, message: Message, *, attempt: int) -> list[Callable[[], Outcome]]:
     if isinstance(message, Nothing):
-        why = message.why
-        return [lambda: Skipped(why)]
+        return [partial(Skipped, message.why)]
     if isinstance(message, VideoCheck):
-        check = message
-        return [lambda: pipeline.check_video(desk, check)]
-    return [_moderation_of(desk, message, number, attempt) for number in range(len(message.items))]
+        return [partial(pipeline.check_video, desk, message)]
+    return [partial(pipeline.moderate, desk, item, attempt=attempt) for item in message.items]
 
 
-def _moderation_of(desk: Desk, uploads: Uploads, number: int, attempt: int) -> Callable[[], Outcome]:
-    return lambda: pipeline.moderate(desk, uploads.items[number], attempt=attempt)
+def _on_its_own_ledger(work: Callable[[], Outcome]) -> Outcome:
+    with open_ledger():
+        return work()
 
 
 def _guarded(work: Callable[[], Outcome], *, attempt: int) -> Outcome:
-    """Run one item's work to an outcome. Here, and nowhere else in the program, anything at all is caught."""
+    """Run work to an outcome. Here, and nowhere else in the program, anything at all is caught."""
     try:
-        with open_ledger():
-            return work()
+        return work()
     except Fault as fault:
         return outcome_of(fault, attempt=attempt)
     except Exception as error:
