@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from config.lanes import LANES
 from config.prices import UNPRICED, Prices
 from config.settings import Settings
 from tasks.aws.session import Aws
@@ -37,3 +38,11 @@ class Desk:
     #: Of video jobs; None leaves it to Rekognition to refuse one too many.
     slots: Slots | None = None
     prices: Prices = UNPRICED
+
+    @property
+    def lease_seconds(self) -> float:
+        """How long one run may act without a receipt before another may take over.
+
+        As long as a crashed worker's message is hidden: whoever gets it finds the lease over.
+        """
+        return float(self.settings.visibility_seconds or LANES["uploads"].visibility)

@@ -12,7 +12,6 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 
-from config.lanes import LANES
 from tasks.act.missing import Missing
 from tasks.act.perform import perform
 from tasks.act.plan import STATUS_OF, Action, plan, time_to_takedown_ms
@@ -121,7 +120,7 @@ def resume(desk: Desk, known: Standing) -> Outcome:
         desk.audit.append(entries_of(known))
         return Skipped(f"already {known.status}")
     try:
-        return act(desk, desk.state.take(known.item, now=desk.now().timestamp(), seconds=lease_of(desk)))
+        return act(desk, desk.state.take(known.item, now=desk.now().timestamp(), seconds=desk.lease_seconds))
     except Taken as holder:
         return Retry(max(1.0, holder.until - desk.now().timestamp()), "another run is acting on it")
 
@@ -210,13 +209,8 @@ def with_decision(desk: Desk, standing: Standing, findings: tuple[Finding, ...])
         plan=actions,
         history=(*standing.history, entry),
         decided_at=now,
-        lease_until=now.timestamp() + lease_of(desk) if actions else 0.0,
+        lease_until=now.timestamp() + desk.lease_seconds if actions else 0.0,
     )
-
-
-def lease_of(desk: Desk) -> float:
-    """Seconds that one run may act before another may take over: as long as a crashed worker's message is hidden."""
-    return float(desk.settings.visibility_seconds or LANES["uploads"].visibility)
 
 
 def tell(standing: Standing) -> Outcome:

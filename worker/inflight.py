@@ -51,6 +51,8 @@ class InFlight:
         self._held: dict[str, Held] = {}
         self._by_id: dict[str, Held] = {}
         self._done: OrderedDict[str, None] = OrderedDict()
+        #: Receipts given back since `accept`.
+        self._given: frozenset[str] = frozenset()
         self._refusing = False
         self._lock = threading.Lock()
 
@@ -122,12 +124,13 @@ class InFlight:
         wanted = [(held, int(min(self._visibility, held.received_at + MAX_HIDDEN_SECONDS - now))) for held in late]
         return [(held.receipt, seconds) for held, seconds in wanted if seconds > max(0.0, held.hidden_until - now)]
 
-    def extended(self, receipts: Collection[str], seconds: int, *, at: float) -> None:
-        """SQS has hidden these for `seconds` more, counted from `at`."""
+    def extended(self, receipts: Collection[str], seconds: int, *, at: float) -> list[str]:
+        """SQS has hidden these for `seconds` more, counted from `at`; returns those given back meanwhile."""
         with self._lock:
             for held in self._held.values():
                 if held.receipt in receipts:
                     held.hidden_until = at + seconds
+            return [receipt for receipt in receipts if receipt in self._given]
 
     def give_back(self, *, running: bool = False) -> list[str]:
         """Take out all messages whose work has not begun, with `running` the others too, and refuse new ones.
@@ -139,12 +142,14 @@ class InFlight:
             given = {r: held for r, held in self._held.items() if not held.leaving and (running or not held.started)}
             for receipt, held in given.items():
                 self._drop(receipt, held)
-            return [held.receipt for held in given.values()]
+            receipts = [held.receipt for held in given.values()]
+            self._given = self._given.union(receipts)
+            return receipts
 
     def accept(self) -> None:
         """Refuse no longer."""
         with self._lock:
-            self._refusing = False
+            self._refusing, self._given = False, frozenset()
 
     def _hold(self, message: dict[str, Any], asked_at: float) -> None:
         held = Held(message["MessageId"], message["ReceiptHandle"], asked_at, asked_at + self._visibility)

@@ -142,7 +142,9 @@ class Line:
         for seconds, receipts in by_seconds.items():
             at = self._clock()
             failed = self.batches.hide(receipts, seconds=seconds)
-            self.inflight.extended(set(receipts).difference(failed), seconds, at=at)
+            # Who gave one back meanwhile showed it to others, and this call has hidden it from them again.
+            crossed = self.inflight.extended(set(receipts).difference(failed), seconds, at=at)
+            self.batches.hide(crossed, seconds=WHILE_PAUSED if self._wanted else 0)
 
     def _turn(self, *, wanted: bool | None = None, paused: bool | None = None) -> list[str]:
         """Open or shut the line, by what was last said of each; returns the receipts to give back."""

@@ -69,6 +69,8 @@ def _perform(desk: Desk, standing: Standing) -> tuple[Standing, Status]:
 
 def do(desk: Desk, standing: Standing, action: str) -> Standing:
     """Do one action and record its receipt."""
-    receipt = PERFORMERS[Action(action)](desk, standing) | {"at": desk.now().isoformat()}
-    desk.state.add_receipt(standing.item, action, receipt)
+    receipt = PERFORMERS[Action(action)](desk, standing)
+    now = desk.now()
+    receipt |= {"at": now.isoformat()}
+    desk.state.add_receipt(standing.item, action, receipt, lease_until=now.timestamp() + desk.lease_seconds)
     return replace(standing, receipts={**standing.receipts, action: receipt})

@@ -126,13 +126,13 @@ class State:
         """Give the lease back, so that the next delivery can go on at once."""
         self._update(item, "SET lease_until = :none", values={":none": {"N": "0"}})
 
-    def add_receipt(self, item: Item, action: str, receipt: Mapping[str, Any]) -> None:
-        """Record that an action was done."""
+    def add_receipt(self, item: Item, action: str, receipt: Mapping[str, Any], *, lease_until: float) -> None:
+        """Record that an action was done, which renews the lease of who does them (epoch seconds)."""
         self._update(
             item,
-            "SET receipts.#action = :receipt",
+            "SET receipts.#action = :receipt, lease_until = :until",
             names={"#action": action},
-            values={":receipt": {"S": json.dumps(receipt)}},
+            values={":receipt": {"S": json.dumps(receipt)}, ":until": {"N": str(lease_until)}},
         )
 
     def finish(self, item: Item, *, status: Status, time_to_takedown_ms: int | None, at: datetime) -> None:

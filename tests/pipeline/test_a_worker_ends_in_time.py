@@ -122,6 +122,7 @@ def test_what_one_worker_gave_back_another_finishes(
     at_work(stuck, worker, 1)
     os.kill(worker.pid, signal.SIGTERM)
     assert ended(worker, within=8) == 3
+    assert counts(stuck) == (1, 0)
     start()
     assert stuck.ended(put, within=STUCK_MS / 1000 + PATIENCE).status is Status.ALLOWED
 

@@ -45,6 +45,8 @@ class MemoryQueue:
         self._changed = threading.Condition()
         self._numbers = count(1)
         self._shut = False
+        #: Called once, as soon as a change of visibility arrives and before it is done.
+        self.crossing: Callable[[], object] = lambda: None
         #: Long polls that are open now.
         self.polls = 0
 
@@ -124,6 +126,8 @@ class MemoryQueue:
 
     def change_message_visibility_batch(self, *, QueueUrl: str, Entries: Entries) -> dict[str, Any]:  # noqa: ARG002, N803
         """Hide for longer, or show, except what is refused."""
+        crossing, self.crossing = self.crossing, lambda: None
+        crossing()
         with self._changed:
             self._changed.notify_all()
             self._fail("change_message_visibility_batch")

@@ -158,6 +158,13 @@ class TestTheLease:
             state.take(ITEM, now=1060.0, seconds=60)
         assert state.take(ITEM, now=1060.5, seconds=60).lease_until == 1120.5
 
+    def test_each_receipt_renews_it_for_whoever_is_acting(self, state: State) -> None:
+        state.decide(decided(lease_until=1060.0))
+        state.add_receipt(ITEM, "hide", {"at": NOW.isoformat()}, lease_until=1100.0)
+        with pytest.raises(Taken) as caught:
+            state.take(ITEM, now=1070.0, seconds=60)
+        assert caught.value.until == 1100.0
+
     def test_it_can_be_taken_at_once_after_it_was_let_go(self, state: State) -> None:
         state.decide(decided(lease_until=1060.0))
         state.let_go(ITEM)
@@ -165,7 +172,7 @@ class TestTheLease:
 
     def test_whoever_takes_it_sees_the_receipts_of_the_run_before(self, state: State) -> None:
         state.decide(decided())
-        state.add_receipt(ITEM, "hide", {"at": NOW.isoformat()})
+        state.add_receipt(ITEM, "hide", {"at": NOW.isoformat()}, lease_until=0)
         assert state.take(ITEM, now=1000.0, seconds=60).to_do == ("remove",)
 
     def test_what_is_not_recorded_cannot_be_taken(self, state: State) -> None:
@@ -178,8 +185,8 @@ class TestTheLease:
 class TestActing:
     def test_a_receipt_stays_when_the_action_is_done_again(self, state: State) -> None:
         state.decide(decided())
-        state.add_receipt(ITEM, "hide", {"at": NOW.isoformat(), "tag": "blocked"})
-        state.add_receipt(ITEM, "remove", {"at": NOW.isoformat()})
+        state.add_receipt(ITEM, "hide", {"at": NOW.isoformat(), "tag": "blocked"}, lease_until=0)
+        state.add_receipt(ITEM, "remove", {"at": NOW.isoformat()}, lease_until=0)
         found = state.find(ITEM)
         assert found is not None
         assert found.receipts == {"hide": {"at": NOW.isoformat(), "tag": "blocked"}, "remove": {"at": NOW.isoformat()}}
@@ -187,7 +194,7 @@ class TestActing:
     @pytest.mark.parametrize("action", ["hide", "open_case", "a name.with #odd: characters"])
     def test_an_action_may_have_any_name(self, state: State, action: str) -> None:
         state.decide(decided())
-        state.add_receipt(ITEM, action, {"at": NOW.isoformat()})
+        state.add_receipt(ITEM, action, {"at": NOW.isoformat()}, lease_until=0)
         found = state.find(ITEM)
         assert found is not None
         assert list(found.receipts) == [action]
@@ -212,7 +219,7 @@ class TestActing:
         if recorded:
             state.begin(recorded)
         with pytest.raises(Moved):
-            state.add_receipt(ITEM, "hide", {})
+            state.add_receipt(ITEM, "hide", {}, lease_until=0)
         with pytest.raises(Moved):
             state.finish(ITEM, status=Status.REJECTED, time_to_takedown_ms=None, at=NOW)
         with pytest.raises(Moved):

@@ -44,6 +44,20 @@ def test_a_stopped_line_keeps_what_runs_hidden(line: Line, queue: MemoryQueue, i
     assert queue.changes == [("a", 60)]
 
 
+def test_what_is_given_back_while_it_is_being_hidden_anew_is_shown_all_the_same(
+    line: Line, queue: MemoryQueue, inbox: Inbox, clock: Clock
+) -> None:
+    line.start(inbox)
+    arrived(queue, inbox, "runs", "waits")
+    line.inflight.start(inbox.receipts["runs"])
+    queue.shut()
+    clock.now += 30
+    queue.crossing = line.inflight.give_back
+    line.keep_hidden()
+    assert sorted(queue.changes[:2]) == [("runs", 60), ("waits", 60)]
+    assert queue.changes[2:] == [("waits", WHILE_PAUSED)]
+
+
 def test_a_pause_gives_back_and_asks_for_nothing_until_it_ends(line: Line, queue: MemoryQueue, inbox: Inbox) -> None:
     line.start(inbox)
     arrived(queue, inbox, "runs", "waits")
