@@ -45,3 +45,13 @@ PII_TYPES = (
     "US_INDIVIDUAL_TAX_IDENTIFICATION_NUMBER",
     "VEHICLE_IDENTIFICATION_NUMBER",
 )
+#: ToxicContentType of the comprehend model.
+TOXIC_TYPES = (
+    "GRAPHIC",
+    "HARASSMENT_OR_ABUSE",
+    "HATE_SPEECH",
+    "INSULT",
+    "PROFANITY",
+    "SEXUAL",
+    "VIOLENCE_OR_THREAT",
+)

@@ -55,10 +55,11 @@ def _entry(document: Document, entry: Field) -> Entry:
         if len(known) > 1:
             document.blame(known["ignore"].line, f"{entry.name}: ignored labels have no thresholds")
         return dict.fromkeys(_TIERS)
-    return {tier: _threshold(document, known[tier]) for tier in _TIERS if tier in known}
+    return {tier: read_threshold(document, known[tier]) for tier in _TIERS if tier in known}
 
 
-def _threshold(document: Document, field: Field) -> float | None:
+def read_threshold(document: Document, field: Field) -> float | None:
+    """A confidence from 0 to 100, or `never`, which is None."""
     return None if getattr(field.node, "value", None) == "never" else document.number(field, most=MOST)
 
 

@@ -13,6 +13,9 @@ from tasks.detect.finding import Finding
 Visibility = Literal["before", "after"]
 OnHold = Literal["withhold", "flag"]
 Wanted = Literal["always", "suggested", "never"]
+FirstLook = Literal["none", "frames", "thumbnail"]
+Mask = Literal["label", "asterisks", "blocks", "first"]
+Toxicity = Literal["never", "always"]
 
 #: Bedrock names these confidences; a finding carries the number.
 LEVELS: Mapping[str, float] = {"LOW": 30.0, "MEDIUM": 60.0, "HIGH": 90.0}
@@ -32,6 +35,18 @@ class Surface:
     hold: OnHold
     #: When texts are searched for personal data. `never`: it may stand here, and no rule about it applies.
     pii: Wanted
+    #: Whether the words in pictures are read and judged as a text.
+    text_in_images: bool = False
+    #: What of a video is judged at once, as an image, while its job runs.
+    first_look: FirstLook = "none"
+    #: JSON paths of the texts in a JSON or NDJSON object.
+    text_paths: tuple[str, ...] = ("text",)
+    #: What masked data is replaced by: `[EMAIL]`, `*****`, `█████` or `a****`.
+    mask: Mask = "label"
+    #: What the classifier is told about this place, in the operator's words.
+    about: str = ""
+    #: Whether Comprehend looks for toxic content.
+    toxicity: Toxicity = "never"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +73,21 @@ class PersonalDataRules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TermRules:
+    """What banned terms lead to, by the name of their list."""
+
+    lists: Mapping[str, Tier]
+    other: Tier
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToxicityRules:
+    """What toxic content leads to, by Comprehend's types, all of them."""
+
+    types: Mapping[str, Ladder]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UnreadableRules:
     """What an item that could not be looked at leads to; HOLD or REJECT, never less."""
 
@@ -80,6 +110,10 @@ class Policy:
     reject_from_severity: int = field(compare=False)
     pii: PersonalDataRules = field(compare=False)
     unreadable: UnreadableRules = field(compare=False)
+    terms: TermRules = field(compare=False)
+    toxicity: ToxicityRules = field(compare=False)
+    #: By the name of a list of known content; what is on any other list is held.
+    known: Mapping[str, Tier] = field(compare=False)
 
     def surface_for(self, key: str) -> Surface:
         """The surface of an object key: the longest prefix wins."""
@@ -162,6 +196,19 @@ def _personal_data(policy: Policy, rest: str, finding: Finding) -> Rule | None:
     return Rule(finding.label, tier, finding.label, finding.confidence, rules.min_confidence)
 
 
+def _term(policy: Policy, rest: str, finding: Finding) -> Rule | None:
+    return _fixed(policy.terms.lists.get(rest, policy.terms.other), finding)
+
+
+def _toxicity(policy: Policy, rest: str, finding: Finding) -> Rule | None:
+    ladder = policy.toxicity.types.get(rest)
+    return _unknown(finding) if ladder is None else _climb(finding.label, ladder, finding)
+
+
+def _known(policy: Policy, rest: str, finding: Finding) -> Rule | None:
+    return _fixed(policy.known.get(rest.partition("/")[0], Tier.HOLD), finding)
+
+
 def _unreadable(policy: Policy, rest: str, finding: Finding) -> Rule | None:
     return _fixed(policy.unreadable.reasons.get(rest, policy.unreadable.other), finding)
 
@@ -194,5 +241,8 @@ _JUDGES: Mapping[str, Callable[[Policy, str, Finding], Rule | None]] = {
     "guardrail": _guardrail,
     "classifier": _classifier,
     "pii": _personal_data,
+    "term": _term,
+    "toxicity": _toxicity,
+    "known": _known,
     "unreadable": _unreadable,
 }

@@ -8,26 +8,27 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from types import MappingProxyType
-from typing import cast
 
 from tasks.decide.document import Document, Field, nearest
-from tasks.decide.kinds import CATEGORIES, PII_TYPES, PROMPT_ATTACK
-from tasks.decide.label_file import read_labels
+from tasks.decide.kinds import CATEGORIES, PII_TYPES, PROMPT_ATTACK, TOXIC_TYPES
+from tasks.decide.label_file import read_labels, read_threshold
 from tasks.decide.policy import (
     LEVELS,
     MOST_SEVERE,
     GuardrailRules,
-    OnHold,
     PersonalDataRules,
     Policy,
-    Surface,
+    TermRules,
+    ToxicityRules,
     UnreadableRules,
-    Visibility,
-    Wanted,
 )
 from tasks.decide.rule import MOST, Ladder, Tier
+from tasks.decide.surface_file import read_surfaces
 
-SECTIONS = ("surfaces", "labels", "guardrail", "classifier", "pii", "unreadable")
+REQUIRED = ("surfaces", "labels", "guardrail", "classifier", "pii", "unreadable")
+#: What a policy need not say: these detectors find nothing unless somebody has asked for them.
+OPTIONAL = ("terms", "toxicity", "known")
+SECTIONS = REQUIRED + OPTIONAL
 _STEPS = ("gray", "hold", "reject")
 _TIERS = {tier.name.lower(): tier for tier in Tier}
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]*")
@@ -54,51 +55,20 @@ def parse_policy(text: str, *, source: str = "policy.yaml") -> Policy:
 
 def _read(document: Document, root: Field) -> dict[str, object]:
     readers: dict[str, tuple[str, Callable[[Document, Field], object]]] = {
-        "surfaces": ("surfaces", _surfaces),
+        "surfaces": ("surfaces", read_surfaces),
         "labels": ("labels", read_labels),
         "guardrail": ("guardrail", _guardrail),
         "classifier": ("reject_from_severity", _classifier),
         "pii": ("pii", _personal_data),
         "unreadable": ("unreadable", _unreadable),
     }
-    sections = document.known(root, SECTIONS, required=SECTIONS)
-    return {part: read(document, sections[name]) for name, (part, read) in readers.items() if name in sections}
-
-
-def _surfaces(document: Document, section: Field) -> tuple[Surface, ...]:
-    entries = list(document.fields(section).values())
-    surfaces = [_surface(document, entry) for entry in entries]
-    found: dict[str, Surface] = {}
-    for entry, surface in zip(entries, surfaces, strict=True):
-        if surface is None:
-            continue
-        if surface.prefix in found:
-            other = found[surface.prefix].name
-            document.blame(entry.line, f'{entry.name}: the prefix "{surface.prefix}" is already that of {other}')
-        found.setdefault(surface.prefix, surface)
-    # Where a surface could not be read, it may have been this one.
-    if "" not in found and None not in surfaces:
-        document.blame(section.line, 'surfaces: none has the prefix "", so some keys would belong nowhere')
-    return tuple(sorted(found.values(), key=lambda surface: -len(surface.prefix)))
-
-
-def _surface(document: Document, entry: Field) -> Surface | None:
-    known = document.known(entry, ("prefix", "visibility", "hold", "pii"), required=("prefix", "visibility", "hold"))
-    prefix = document.text(known["prefix"]) if "prefix" in known else None
-    visibility = document.choice(known["visibility"], ("before", "after")) if "visibility" in known else None
-    hold = document.choice(known["hold"], ("withhold", "flag")) if "hold" in known else None
-    pii = document.choice(known["pii"], ("always", "suggested", "never")) if "pii" in known else "suggested"
-    if visibility == "before" and hold == "flag":
-        document.blame(known["hold"].line, f"{entry.name}: shows nothing before it is allowed, so hold is withhold")
-    if prefix is None or visibility is None or hold is None or pii is None:
-        return None
-    return Surface(
-        name=entry.name,
-        prefix=prefix,
-        visibility=cast("Visibility", visibility),
-        hold=cast("OnHold", hold),
-        pii=cast("Wanted", pii),
-    )
+    sections = document.known(root, SECTIONS, required=REQUIRED)
+    required = {part: read(document, sections[name]) for name, (part, read) in readers.items() if name in sections}
+    return required | {
+        "terms": _terms(document, sections.get("terms")),
+        "toxicity": _toxicity(document, sections.get("toxicity")),
+        "known": MappingProxyType(_tiers(document, sections.get("known"))),
+    }
 
 
 def _guardrail(document: Document, section: Field) -> GuardrailRules:
@@ -162,6 +132,32 @@ def _personal_data(document: Document, section: Field) -> PersonalDataRules:
         tiers=MappingProxyType({kind: said.get(kind, _TIERS[usual or "hold"]) for kind in PII_TYPES}),
         min_confidence=least or 0.0,
     )
+
+
+def _terms(document: Document, section: Field | None) -> TermRules:
+    lists = _tiers(document, section, allowed=("redact", "hold", "reject", "allow"))
+    other = lists.pop("default", Tier.HOLD)
+    return TermRules(lists=MappingProxyType(lists), other=other)
+
+
+def _toxicity(document: Document, section: Field | None) -> ToxicityRules:
+    known = document.known(section, ("default", *TOXIC_TYPES)) if section else {}
+    usual = _thresholds(document, known.get("default"), Ladder(hold=80.0, reject=None))
+    return ToxicityRules(
+        types=MappingProxyType({name: _thresholds(document, known.get(name), usual) for name in TOXIC_TYPES})
+    )
+
+
+def _thresholds(document: Document, entry: Field | None, inherited: Ladder) -> Ladder:
+    """A ladder of confidences from 0 to 100; what an entry does not say is inherited."""
+    if entry is None:
+        return inherited
+    known = document.known(entry, ("hold", "reject"))
+    said = {step: read_threshold(document, known[step]) for step in known}
+    ladder = Ladder(hold=said.get("hold", inherited.hold), reject=said.get("reject", inherited.reject))
+    if ladder.hold is not None and ladder.reject is not None and ladder.hold > ladder.reject:
+        document.blame(entry.line, f"{entry.name}: hold (own or inherited) is above reject, so nothing would be held")
+    return ladder
 
 
 def _unreadable(document: Document, section: Field) -> UnreadableRules:

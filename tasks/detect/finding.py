@@ -17,6 +17,9 @@ class Finding:
       PROMPT_ATTACK); `guardrail/topic/NAME`; `guardrail/word/PROFANITY` or `guardrail/word/custom`;
     - `classifier/allow|hold|reject`: the LLM's verdict on a gray-zone text, with its `rule`;
     - `pii/EMAIL`: a Comprehend entity type, with its span;
+    - `term/LIST`: a banned term of config/terms.yaml, with its span;
+    - `toxicity/HATE_SPEECH`: a Comprehend toxic content type;
+    - `known/LIST/ENTRY`: content that people have confirmed before, as violating or as fine;
     - `unreadable/REASON`: the item could not be looked at (`unreadable/empty`, `unreadable/image-format`,
       `unreadable/unknown-kind`, `unreadable/classifier`, ...).
     """

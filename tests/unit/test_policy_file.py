@@ -8,6 +8,7 @@ import pytest
 
 from tasks.decide.policy_file import PolicyError, parse_policy
 from tasks.decide.taxonomy import LEVEL_1
+from tasks.detect.finding import Finding
 
 TEXT = """\
 surfaces:
@@ -84,6 +85,24 @@ MISTAKES = [
     ("hold: withhold", "hold: flag", ["p:5: avatars: shows nothing before it is allowed, so hold is withhold"]),
     ("prefix: avatars/", "prefix: 7", ["p:3: prefix: must be text, in quotes if need be"]),
     ("pii: always", "pii: perhaps", ['p:10: pii: must be always or suggested or never (it is "perhaps")']),
+    ("    pii: always", "    mask: stars", [
+        'p:10: mask: must be label or asterisks or blocks or first (it is "stars")',
+    ]),
+    ("    pii: always", "    first_look: frame", [
+        'p:10: first_look: must be none or frames or thumbnail (it is "frame"); the nearest is "frames"',
+    ]),
+    ("    pii: always", "    text_in_images: false", [
+        "p:10: text_in_images: can only be true; leave it out otherwise",
+    ]),
+    ("    pii: always", "    toxicity: suggested", [
+        'p:10: toxicity: must be never or always (it is "suggested")',
+    ]),
+    ("    pii: always", "    about: 7", ["p:10: about: must be text, in quotes if need be"]),
+    ("    pii: always", "    text: []", ["p:10: text: names no path"]),
+    ("    pii: always", '    text:\n    - title\n    - "$.["', [
+        'p:12: text: "$.[" is no JSON path; they look like text or $.comments[*].body',
+    ]),
+    ("    pii: always", "    text: {a: 1}", ["p:10: text: must be text, in quotes if need be"]),
     # labels
     ("Weapons:", "Wepons:", ['p:16: labels: unknown label "Wepons"; the nearest is "Weapons"']),
     ("Weapons:", "drugs:", ['p:16: labels: unknown label "drugs" is a name of model v6; v7 says "Drugs & Tobacco"']),
@@ -160,6 +179,22 @@ MISTAKES = [
     ("unreadable:\n  default: hold\n", "unreadable:\n", ['p:36: unreadable: "default" is missing']),
     ("malware: reject", "Mal Ware: reject", [
         'p:38: unreadable: "Mal Ware" is no reason; they look like "image-format"',
+    ]),
+    # what need not be said
+    ("  malware: reject", "  malware: reject\nterms: {spam: ban}", [
+        'p:39: spam: must be redact or hold or reject or allow (it is "ban")',
+    ]),
+    ("  malware: reject", "  malware: reject\ntoxicity: {INSULTS: {hold: 1}}", [
+        'p:39: toxicity: unknown key "INSULTS"; the nearest is "INSULT"',
+    ]),
+    ("  malware: reject", "  malware: reject\ntoxicity: {INSULT: {hold: 90, reject: 80}}", [
+        "p:39: INSULT: hold (own or inherited) is above reject, so nothing would be held",
+    ]),
+    ("  malware: reject", "  malware: reject\ntoxicity: {INSULT: {hold: LOW}}", [
+        'p:39: hold: must be a number from 0 to 100 (it is "LOW")',
+    ]),
+    ("  malware: reject", "  malware: reject\nknown: {fine: permit}", [
+        'p:39: fine: must be hold or reject or allow (it is "permit")',
     ]),
 ]  # fmt: skip
 
@@ -292,10 +327,55 @@ def test_the_version_is_that_of_the_meaning_not_of_the_spelling() -> None:
         ("min_confidence: 60", "min_confidence: 61"),
         ("EMAIL: redact", "EMAIL: hold"),
         ("malware: reject", "malware: hold"),
+        ("pii: always", "pii: always\n    mask: blocks"),
+        ("pii: always", "pii: always\n    text: [title, body]"),
+        ("  malware: reject", "  malware: reject\nterms: {spam: reject}"),
+        ("  malware: reject", "  malware: reject\ntoxicity: {INSULT: {hold: 70}}"),
+        ("  malware: reject", "  malware: reject\nknown: {fine: allow}"),
     ],
 )
 def test_every_change_of_meaning_is_another_version(old: str, new: str) -> None:
     assert parse_policy(changed(old, new)).version != parse_policy(TEXT).version
+
+
+def test_what_a_surface_may_say_and_what_holds_where_it_says_nothing() -> None:
+    plain = parse_policy(TEXT).surface_for("a")
+    assert (plain.text_in_images, plain.first_look, plain.text_paths) == (False, "none", ("text",))
+    assert (plain.mask, plain.about, plain.toxicity) == ("label", "", "never")
+    more = (
+        "pii: always\n    text_in_images: true\n    first_look: frames\n    text: [title, $.body]\n    mask: first\n"
+        "    about: Homework.\n    toxicity: always"
+    )
+    surface = parse_policy(changed("pii: always", more)).surface_for("a")
+    assert (surface.text_in_images, surface.first_look, surface.text_paths) == (True, "frames", ("title", "$.body"))
+    assert (surface.mask, surface.about, surface.toxicity) == ("first", "Homework.", "always")
+
+
+def found(label: str, confidence: float = 100.0) -> Finding:
+    return Finding(detector="d", detector_version="1", label=label, confidence=confidence)
+
+
+@pytest.mark.parametrize(
+    ("sections", "finding", "tier"),
+    [
+        ("terms: {spam: reject}", found("term/spam"), "REJECT"),
+        ("terms: {spam: reject}", found("term/new"), "HOLD"),
+        ("terms: {default: allow}", found("term/new"), None),
+        ("", found("term/spam"), "HOLD"),
+        ("toxicity: {INSULT: {reject: 90}}", found("toxicity/INSULT", 90), "REJECT"),
+        ("toxicity: {INSULT: {reject: 90}}", found("toxicity/INSULT", 89), "HOLD"),
+        ("toxicity: {INSULT: {hold: never}}", found("toxicity/INSULT", 100), None),
+        ("toxicity: {default: {hold: 10}}", found("toxicity/SEXUAL", 10), "HOLD"),
+        ("", found("toxicity/SEXUAL", 79), None),
+        ("", found("toxicity/NEXT_YEARS", 1), "HOLD"),
+        ("known: {fine: allow}", found("known/fine/holiday photo"), None),
+        ("known: {bad: reject}", found("known/bad/1"), "REJECT"),
+        ("known: {bad: reject}", found("known/other/1"), "HOLD"),
+    ],
+)
+def test_what_is_found_only_where_it_was_asked_for(sections: str, finding: Finding, tier: str | None) -> None:
+    rule = parse_policy(changed("  malware: reject", f"  malware: reject\n{sections}")).judge(finding)
+    assert (rule.tier.name if rule else None) == tier
 
 
 def test_a_policy_cannot_be_changed_after_it_is_read() -> None:
