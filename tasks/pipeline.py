@@ -122,7 +122,7 @@ def resume(desk: Desk, known: Standing) -> Outcome:
     try:
         return act(desk, desk.state.take(known.item, now=desk.now().timestamp(), seconds=desk.lease_seconds))
     except Taken as holder:
-        return Retry(max(1.0, holder.until - desk.now().timestamp()), "another run is acting on it")
+        return Retry(max(1.0, holder.until - desk.now().timestamp()), "another run is acting on it", counts=False)
 
 
 def begin_video(desk: Desk, standing: Standing, job: Job) -> Outcome:

@@ -73,7 +73,7 @@ class Settler:
 
     def settle(self, delivery: Delivery, outcome: Outcome) -> str:
         """Return when the message can be deleted; raise Reject when it must come back."""
-        if isinstance(outcome, Retry) and outcome.counts and delivery.counted >= LANES[delivery.lane].attempts:
+        if isinstance(outcome, Retry) and delivery.counted >= _most(delivery.lane, outcome):
             outcome = Parked(f"gave up after {delivery.counted} attempts: {outcome.why}")
         if isinstance(outcome, Retry):
             if not outcome.counts and self._send_again(delivery, outcome):
@@ -149,6 +149,15 @@ class Settler:
         except Fault as fault:
             log.error("not_parked", why=str(fault), message_id=delivery.message_id)
             raise Reject(str(fault), requeue=True) from fault
+
+
+def _most(lane: str, retry: Retry) -> int:
+    """Deliveries after which a message that is to come again is parked instead.
+
+    A wait is no attempt; but a message that ends its worker each time it is acted on would wait for the dead one's
+    lease for ever, as SQS counts anew for each copy: then SQS's own limit holds.
+    """
+    return LANES[lane].attempts if retry.counts else LANES[lane].max_receive_count + 1
 
 
 class DeliveredTask(Task):  # type: ignore[misc]  # Celery ships no types

@@ -232,7 +232,7 @@ def received(settler: Settler) -> dict[str, Any]:
     return dict(message)
 
 
-@pytest.mark.parametrize("attempt", [1, ATTEMPTS, 99])
+@pytest.mark.parametrize("attempt", [1, ATTEMPTS, LANES["uploads"].max_receive_count])
 def test_a_wait_sends_a_delayed_copy_and_lets_the_message_go_whatever_the_attempt(
     settler: Settler, delivered: Callable[..., Delivery], attempt: int
 ) -> None:
@@ -279,6 +279,16 @@ def test_a_copy_is_parked_after_as_many_attempts_as_any_other(
     (dead,) = waiting(settler, dead=True)
     assert reason_of(dead) == f"gave up after {ATTEMPTS} attempts: Rekognition answers badly"
     assert dead["MessageAttributes"]["attempts"]["StringValue"] == str(ATTEMPTS)
+
+
+def test_a_message_whose_runs_always_end_with_their_worker_does_not_wait_for_ever(
+    settler: Settler, delivered: Callable[..., Delivery]
+) -> None:
+    most = LANES["uploads"].max_receive_count
+    waited = replace(delivered(), attempt=most + 1 + 40, uncounted=40)
+    assert settler.settle(waited, WAIT) == f"gave up after {most + 1} attempts: {WAIT.why}"
+    (dead,) = waiting(settler, dead=True)
+    assert reason_of(dead).startswith("gave up")
 
 
 def test_a_wait_whose_copy_cannot_be_sent_leaves_the_message(
