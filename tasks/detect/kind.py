@@ -6,6 +6,7 @@ import codecs
 import unicodedata
 from enum import StrEnum
 
+from tasks.detect.container import is_film, is_sound
 from tasks.detect.finding import Finding
 
 
@@ -16,6 +17,10 @@ class Kind(StrEnum):
     IMAGE = "image"
     #: MP4 or MOV.
     VIDEO = "video"
+    #: A video in a container that Rekognition does not read: WebM, AVI, WMV, FLV, MPEG, Ogg, 3GP.
+    FILM = "film"
+    #: A recording without pictures.
+    SOUND = "sound"
     #: UTF-8, with or without a byte order mark.
     TEXT = "text"
     EMPTY = "empty"
@@ -23,7 +28,12 @@ class Kind(StrEnum):
 
 
 #: The slug of the finding for kinds that no detector reads.
-UNREADABLE_KINDS: dict[Kind, str] = {Kind.EMPTY: "empty", Kind.UNKNOWN: "unknown-kind"}
+UNREADABLE_KINDS: dict[Kind, str] = {
+    Kind.EMPTY: "empty",
+    Kind.UNKNOWN: "unknown-kind",
+    Kind.FILM: "video-format",
+    Kind.SOUND: "audio",
+}
 
 #: Bytes from the start of an object that `kind_of` wants to see.
 HEAD_BYTES = 4096
@@ -39,8 +49,14 @@ def _brands(names: str) -> frozenset[bytes]:
 _VIDEO_BRANDS = _brands(
     "isom iso2 iso3 iso4 iso5 iso6 iso7 iso8 iso9 mp41 mp42 mp71 avc1 M4V M4VH M4VP MSNV dash qt f4v"
 )
+#: Audio in the same container.
+_SOUND_BRANDS = _brands("M4A M4B M4P F4A F4B")
 #: Still pictures (HEIC, AVIF, CR3, JPEG 2000, JPEG XL) and audio in the same container.
-_OTHER_BRANDS = _brands("heic heix heim heis hevc hevx heif mif1 mif2 msf1 avif avis avio crx M4A M4B M4P jp2 jxl")
+_OTHER_BRANDS = _SOUND_BRANDS | _brands("heic heix heim heis hevc hevx heif mif1 mif2 msf1 avif avis avio crx jp2 jxl")
+#: The major brands of 3GP and 3G2 in every edition, where they claim to be nothing else.
+_PHONES = (b"3gp", b"3g2", b"3gg", b"3gr", b"3gs")
+#: How a QuickTime file from before there were brands may begin.
+_ATOMS = (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
 
 _TEXT_CONTROLS = frozenset("\t\n\r\f\x85")
 
@@ -53,7 +69,11 @@ def kind_of(head: bytes, *, size: int) -> Kind:
         return Kind.IMAGE
     # The box's length comes first, and no such box is so long that its first byte could be a letter.
     if head[:1] == b"\0" and head[4:8] == b"ftyp":
-        return Kind.VIDEO if _is_video(head) else Kind.UNKNOWN
+        return _kind_by_brand(head)
+    if head[:1] < b"\t" and head[4:8] in _ATOMS:
+        return Kind.VIDEO
+    if is_film(head) or is_sound(head):
+        return Kind.FILM if is_film(head) else Kind.SOUND
     return Kind.TEXT if _is_text(head, is_cut=len(head) < size) else Kind.UNKNOWN
 
 
@@ -62,6 +82,14 @@ def unreadable(reason: str, *, detector: str = "intake", detector_version: str =
     return Finding(
         detector=detector, detector_version=detector_version, label=f"unreadable/{reason}", confidence=100.0, part=part
     )
+
+
+def _kind_by_brand(head: bytes) -> Kind:
+    if _is_video(head):
+        return Kind.VIDEO
+    if head[8:12] in _SOUND_BRANDS:
+        return Kind.SOUND
+    return Kind.FILM if head.startswith(_PHONES, 8) else Kind.UNKNOWN
 
 
 def _is_video(head: bytes) -> bool:

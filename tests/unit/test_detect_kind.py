@@ -38,7 +38,7 @@ def ftyp(major: bytes, *compatible: bytes) -> bytes:
         (ftyp(b"heic", b"mif1", b"heic"), Kind.UNKNOWN),
         (ftyp(b"avif", b"mif1", b"miaf"), Kind.UNKNOWN),
         (ftyp(b"mif1", b"isom"), Kind.UNKNOWN),
-        (ftyp(b"M4A ", b"isom"), Kind.UNKNOWN),
+        (ftyp(b"M4A ", b"isom"), Kind.SOUND),
         (b"\0\0\0\x18ftyp", Kind.UNKNOWN),
         (b"hello", Kind.TEXT),
         (b"\xef\xbb\xbfhello", Kind.TEXT),
@@ -101,6 +101,8 @@ def test_what_no_detector_reads_has_a_finding_that_says_why() -> None:
     assert {unreadable(reason).label for reason in UNREADABLE_KINDS.values()} == {
         "unreadable/empty",
         "unreadable/unknown-kind",
+        "unreadable/video-format",
+        "unreadable/audio",
     }
     assert unreadable("empty", part="caption").part == "caption"
     assert unreadable("empty").confidence == 100.0
