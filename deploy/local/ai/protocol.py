@@ -37,6 +37,11 @@ class Call:
     #: By the model's member names; blobs are bytes.
     params: dict[str, Any]
 
+    @property
+    def name(self) -> str:
+        """`service.Operation`."""
+        return f"{self.service}.{self.operation.name}"
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import sys
 import threading
 import time
@@ -13,6 +14,7 @@ from typing import Any
 from deploy.local.ai.cards import Faults
 from deploy.local.ai.comprehend import Comprehend
 from deploy.local.ai.converse import Converse
+from deploy.local.ai.counts import Counts
 from deploy.local.ai.eyes import CANNOT_SEE, Eyes
 from deploy.local.ai.guardrail import Guardrail
 from deploy.local.ai.objects import Objects
@@ -63,6 +65,7 @@ class StandIn:
 
     def __init__(self, objects: Objects, knobs: Knobs) -> None:
         self._protocol, self._knobs, self._troubles = Protocol(), knobs, Troubles(knobs)
+        self._counts = Counts()
         eyes, faults = Eyes(), Faults()
         images = Images(objects, eyes, faults, shortest_side=knobs.shortest_side)
         jobs = Jobs(objects, eyes, faults, most=knobs.jobs, seconds=knobs.job_seconds)
@@ -78,6 +81,10 @@ class StandIn:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         body = await read_body(receive)
+        if scope["path"] == "/_calls":
+            told = json.dumps(self._counts.told(), indent=2).encode()
+            await respond(send, 200, headers={"content-type": "application/json"}, body=told)
+            return
         answer = await self._answer(scope, body)
         await respond(send, answer.status, headers=answer.headers, body=answer.body)
 
@@ -91,7 +98,10 @@ class StandIn:
             await asyncio.sleep(self._knobs.latency_ms / 1000)
             result = await asyncio.to_thread(operation, call.params)
         except Refusal as refusal:
+            if call:
+                self._counts.refused(call.name)
             return self._protocol.refuse(refusal, call=call)
+        self._counts.answered(call.name, call.params, result)
         return self._protocol.answer(call, result)
 
     def _operation(self, call: Call) -> Operation:
