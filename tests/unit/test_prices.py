@@ -76,6 +76,24 @@ def test_a_price_is_for_so_many() -> None:
     assert parse_prices(GOOD).usd == {"image": 0.001}
 
 
+def test_every_unit_of_the_ai_services_is_some_detectors(shipped: Prices) -> None:
+    ai = ("rekognition.", "bedrock-runtime.", "comprehend.")
+    units = [unit for unit in shipped.usd if unit.startswith(ai) or "." not in unit or "/" in unit]
+    assert [unit for unit in units if not shipped.detector_of(unit)] == []
+    assert shipped.detector_of("s3.GetObject") is None
+
+
+def test_tokens_of_a_model_without_a_price_are_the_classifiers_all_the_same(shipped: Prices) -> None:
+    assert shipped.detector_of("input-token/some.new-model") == "classifier"
+
+
+def test_a_detector_a_service_and_all_of_them_can_be_capped(shipped: Prices) -> None:
+    scopes = shipped.scopes()
+    assert scopes["guardrail"] == {"guardrail"}
+    assert {"rekognition-image", "rekognition-video"} <= scopes["rekognition"]
+    assert scopes["rekognition"] | scopes["bedrock-runtime"] | scopes["comprehend"] == scopes["all"]
+
+
 BAD = {
     "as_of must be": GOOD.replace("2026-11-01", "lately"),
     "region must": GOOD.replace("us-east-1", "7"),
@@ -87,6 +105,7 @@ BAD = {
     "image: usd": GOOD.replace("usd: 1.0", "usd: .nan"),
     "image: per must": GOOD.replace("per: 1000", "per: 0"),
     "image: source must": GOOD.replace(", source: somewhere", ""),
+    "image: for must name": GOOD.replace("usd: 1.0", "for: 7, usd: 1.0"),
     "image: each is unknown": GOOD.replace("per:", "each:"),
     "is no YAML": "a: [",
     "it must have as_of": "- 1",
