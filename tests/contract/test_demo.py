@@ -20,6 +20,7 @@ from rich.console import Console
 
 from deploy.local.children import clean_environment
 from deploy.local.demo.checks import check_all
+from deploy.local.demo.crash import decisions
 from deploy.local.demo.evidence import Evidence, Trace
 from deploy.local.demo.fate import Fate
 from deploy.local.demo.folder import FolderError, read_folder
@@ -71,7 +72,7 @@ def told(home: Path) -> dict[str, Any]:
 
 def test_every_check_of_the_demo_passes(told: dict[str, Any]) -> None:
     assert told["ok"]
-    assert len(told["checks"]) == 11
+    assert len(told["checks"]) == 12
     assert [check for check in told["checks"] if not check["ok"] or check["failures"] or not check["of"]] == []
 
 
@@ -91,8 +92,17 @@ def test_the_summary_says_how_fast_takedowns_were(told: dict[str, Any]) -> None:
     assert (times["count"], times["max"]) == (len(taken_down), max(taken_down))
 
 
+def test_a_decision_written_twice_is_one_and_another_one_is_another() -> None:
+    def line(number: int, version: str, **more: object) -> dict[str, Any]:
+        chain = {"writer": "w", "line": number, "prev": "p", "hash": str(number)}
+        return {"event": "decided", "item": {"version": version}, "entry_id": "e", **chain, **more}
+
+    lines = [line(1, "once"), line(2, "once"), line(3, "twice"), line(4, "twice", tier=3), {"event": "action"}]
+    assert decisions(iter(lines)) == {"once": 1, "twice": 2}
+
+
 def test_no_process_and_no_file_is_left_behind(told: dict[str, Any], home: Path) -> None:
-    assert len(told["pids"]) == 3
+    assert len(told["pids"]) == 4
     assert not any(map(_runs, told["pids"]))
     assert [path.name for path in home.iterdir()] == [".modfleet"]
 

@@ -54,7 +54,7 @@ def main() -> int:
 def _run(screen: Screen, folder: Folder | None, chosen: argparse.Namespace) -> int:
     screen.say(*_opening(folder))
     posts = community if folder is None else lambda: folder.posts
-    summary = play(screen, posts, home=STAGE)
+    summary = play(screen, posts, home=STAGE, crashes=folder is None)
     screen.say(*summary.lines(), *_closing(summary))
     if chosen.json:
         skipped = {reason: list(names) for reason, names in folder.skipped.items()} if folder else {}

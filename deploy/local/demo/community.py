@@ -15,6 +15,18 @@ def community() -> tuple[Post, ...]:
     return (*_avatars(), *_photos(), *_texts(), *_videos(), *_odd_ones())
 
 
+def crowd() -> tuple[Post, ...]:
+    """Two dozen photos at once, every third of which must go."""
+    photos = [photo(name) for name in ("coffee.png", "chelsea.png", "rocket.jpg")]
+    rejected = Expected("rejected", "labels/Violence/Weapons")
+    return tuple(
+        _post(f"feed/crowd/{n:02}.jpg", jpeg(photos[n % 3], Weapons=97), "crowd", rejected)
+        if n % 3 == 0
+        else _post(f"feed/crowd/{n:02}.jpg", jpeg(photos[n % 3], Weapons=n), "crowd", ALLOWED)
+        for n in range(24)
+    )
+
+
 def _avatars() -> Iterator[Post]:
     """`before`: shown only once allowed."""
     yield _post("avatars/mia.jpg", jpeg(photo("astronaut.png")), "mia", ALLOWED, is_early=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.text import Text
 
 from deploy.local.demo.checks import check_all
+from deploy.local.demo.crash import crash
 from deploy.local.demo.evidence import gather
 from deploy.local.demo.post import Post
 from deploy.local.demo.screen import Screen
@@ -30,8 +31,10 @@ PATIENCE, CERTAINTY = 120.0, 3.0
 MakePosts = Callable[[], tuple[Post, ...]]
 
 
-def play(screen: Screen, make_posts: MakePosts, *, home: Path) -> Summary:
+def play(screen: Screen, make_posts: MakePosts, *, home: Path, crashes: bool) -> Summary:
     """Everything from the first process to the last check; nothing runs any more when it returns.
+
+    With `crashes`, the worker is killed at the end, amid more uploads.
 
     Raises ChildError and StageError when a part of the stage does not stand.
     """
@@ -46,8 +49,12 @@ def play(screen: Screen, make_posts: MakePosts, *, home: Path) -> Summary:
         follow(screen, stage, watch)
         with screen.console.status(Text("checking ...", "dim")):
             evidence = gather(stage, watch)
-            checks, pids = check_all(evidence), tuple(stage.pids)
-            ending.close()
+            checks = check_all(evidence)
+        if crashes:
+            screen.say(Text())
+            checks = (*checks, crash(screen, stage))
+        pids = tuple(stage.pids)
+        ending.close()
     return Summary(evidence=evidence, checks=checks, seconds=time.monotonic() - started, pids=pids)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -25,7 +27,10 @@ DRAIN_DEADLINE = 20.0
 #: Seconds for an interrupted worker to finish what it has in hand; the demo ends with it.
 END_DEADLINE = 10.0
 _POLL = 0.1
-_COUNTS = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed")
+_IN_HAND = "ApproximateNumberOfMessagesNotVisible"
+_COUNTS = ("ApproximateNumberOfMessages", _IN_HAND, "ApproximateNumberOfMessagesDelayed")
+#: Seconds after which a killed worker's messages come back; 60 outside of a demo, which nobody would wait for.
+VISIBILITY = 4
 
 
 class StageError(Exception):
@@ -39,6 +44,8 @@ class Stage:
         """Logs are written to `home`."""
         self._cloud = LocalCloud(home=home)
         self._worker: Child | None = None
+        self._workers = 0
+        self._pids: list[int] = []
         self._http = urllib3.PoolManager(timeout=10, retries=False)
 
     def __enter__(self) -> Self:
@@ -68,13 +75,23 @@ class Stage:
     @property
     def pids(self) -> list[int]:
         """Process ids of everything that was started."""
-        return self._cloud.pids + ([self._worker.pid] if self._worker else [])
+        return self._cloud.pids + self._pids
 
     def start_worker(self) -> None:
         """`modfleet worker` on every lane, as it runs anywhere."""
         command = [str(Path(sys.executable).parent / "modfleet"), "worker", "--lanes", ",".join(LANES)]
-        log = self._cloud.home / "worker.log"
-        self._worker = Child(command, log=log, environment=self._cloud.child_environment(), announces=False)
+        self._workers += 1
+        log = self._cloud.home / f"worker{self._workers}.log"
+        environment = self._cloud.child_environment() | {"MODFLEET_VISIBILITY_SECONDS": str(VISIBILITY)}
+        self._worker = Child(command, log=log, environment=environment, announces=False)
+        self._pids.append(self._worker.pid)
+
+    def kill_worker(self) -> None:
+        """SIGKILL it, which it cannot hear, and wait until it is gone."""
+        if self._worker is not None:
+            os.kill(self._worker.pid, signal.SIGKILL)
+            self._worker.end()
+            self._worker = None
 
     def wait_until_receiving(self) -> None:
         """Until the worker has emptied the uploads queue, where S3's own test event lies. Raises StageError."""
@@ -128,6 +145,20 @@ class Stage:
         url = self.environment[f"MODFLEET_{lane.upper()}_QUEUE_URL"] + ("-dlq" if dead else "")
         counts = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=list(_COUNTS))["Attributes"]
         return sum(int(counts[name]) for name in _COUNTS)
+
+    def in_hand(self, lane: str) -> int:
+        """Messages of a lane that some worker has received and not settled."""
+        url = self.environment[f"MODFLEET_{lane.upper()}_QUEUE_URL"]
+        counts = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[_IN_HAND])["Attributes"]
+        return int(counts[_IN_HAND])
+
+    def audit_lines(self) -> Iterator[dict[str, Any]]:
+        """Every line of the audit log."""
+        bucket = self.environment["MODFLEET_AUDIT_BUCKET"]
+        for page in self.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="log/"):
+            for entry in page.get("Contents", ()):
+                body: bytes = self.s3.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read()
+                yield from map(json.loads, body.splitlines())
 
     def is_idle(self) -> bool:
         """Whether no queue holds a message that a worker has or will get."""
