@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AnyHttpUrl, Field, PositiveFloat, ValidationError, ValidationInfo, field_validator
+from pydantic import AnyHttpUrl, Field, PositiveFloat, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from config.lanes import LANES
@@ -62,6 +62,12 @@ class Settings(BaseSettings):
     )
     video_check_seconds: int = Field(15, ge=1, le=900, description="first wait between checks of a video job")
     video_deadline_seconds: int = Field(21_600, ge=1, description="a job without an answer by then is held")
+    video_topic_arn: str | None = Field(
+        None, pattern=r"^arn:[\w-]+:sns:", description="where Rekognition tells that a video's job has ended"
+    )
+    video_role_arn: str | None = Field(
+        None, pattern=r"^arn:[\w-]+:iam:", description="the role as which Rekognition tells it; goes with the topic"
+    )
     video_slots: int = Field(
         0, ge=0, description="video jobs of the whole fleet at once; 0 leaves it to Rekognition to refuse one too many"
     )
@@ -136,6 +142,13 @@ class Settings(BaseSettings):
         if name in (info.data.get("uploads_bucket"), info.data.get("quarantine_bucket")):
             raise ValueError("uploads, quarantine and audit must be three different buckets")
         return name
+
+    @model_validator(mode="after")
+    def _notices_of_jobs(self) -> Self:
+        """One without the other would leave a fleet waiting for notices that nobody sends."""
+        if bool(self.video_topic_arn) != bool(self.video_role_arn):
+            raise ValueError("MODFLEET_VIDEO_TOPIC_ARN and MODFLEET_VIDEO_ROLE_ARN go together: set both or none")
+        return self
 
     def queue_url(self, lane: str) -> str:
         """The lane's queue URL."""

@@ -15,9 +15,10 @@ from celery import shared_task
 from tasks import pipeline
 from tasks.aws.faults import Fault
 from tasks.desk import Desk
-from tasks.intake.message import Message, NotAMessage, Nothing, VideoCheck, read_message
+from tasks.intake.message import Message, NotAMessage, Nothing, VideoCheck, VideoEnded, read_message
 from tasks.ledger import open_ledger
 from tasks.outcome import Done, Outcome, Parked, Retry, Skipped, backoff, outcome_of
+from tasks.video import checks_of
 
 log = structlog.get_logger("modfleet.moderation")
 
@@ -50,6 +51,9 @@ def _works_of(desk: Desk, message: Message, *, attempt: int) -> list[Callable[[]
         return [partial(Skipped, message.why)]
     if isinstance(message, VideoCheck):
         return [partial(pipeline.check_video, desk, message)]
+    if isinstance(message, VideoEnded):
+        checks = [partial(pipeline.check_video, desk, check, told=True) for check in checks_of(desk, message.job_id)]
+        return [*checks] or [partial(Skipped, "no video waits for this job")]
     return [partial(pipeline.moderate, desk, item, attempt=attempt) for item in message.items]
 
 

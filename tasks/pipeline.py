@@ -20,8 +20,9 @@ from tasks.aws.faults import Gone, Moved
 from tasks.decide.decision import decide
 from tasks.desk import Desk
 from tasks.detect.finding import Finding
+from tasks.detect.job import Job, free_slot
 from tasks.detect.kind import kind_of
-from tasks.detect.look import Job, free_slot, look, look_at_words
+from tasks.detect.look import look, look_at_words
 from tasks.fail_open import fails_open
 from tasks.intake.message import VideoCheck
 from tasks.intake.upload import Upload, open_upload
@@ -36,6 +37,7 @@ from tasks.video import look_in, look_in_later
 
 #: Where an item's own tag still decides what the public sees of it.
 STILL_THERE = (Status.PENDING, Status.ALLOWED, Status.HELD)
+RUNNING = Done("the video's job is running")
 
 
 def moderate(desk: Desk, item: Item, *, attempt: int) -> Outcome:
@@ -135,11 +137,11 @@ def begin_video(desk: Desk, standing: Standing, job: Job) -> Outcome:
     if known.decided:
         free_slot(desk, standing.item)
         return resume(desk, known)
-    return wait_for_video(desk, VideoCheck(item=standing.item, job_id=job.id, check=1))
+    return wait_for_video(desk, VideoCheck(item=standing.item, job_id=job.id, check=1), soon=job.joined)
 
 
-def check_video(desk: Desk, check: VideoCheck) -> Outcome:
-    """Conclude a video if its job has finished, else look in later."""
+def check_video(desk: Desk, check: VideoCheck, *, told: bool = False) -> Outcome:
+    """Conclude a video if its job has finished, else look in later; if we were `told` that it has, that is arranged."""
     standing = desk.state.find(check.item)
     if standing is None:
         return Skipped("no such video is being looked at")
@@ -149,15 +151,17 @@ def check_video(desk: Desk, check: VideoCheck) -> Outcome:
         job_id, findings = look_in(desk, standing, job_id=check.job_id)
     except Gone:
         return set_aside(desk, check.item, Status.GONE)
+    if findings is None and told and job_id == check.job_id:
+        return RUNNING
     if findings is None:
         return wait_for_video(desk, replace(check, job_id=job_id, check=check.check + 1))
     return conclude(desk, standing, (*standing.findings, *findings))
 
 
-def wait_for_video(desk: Desk, check: VideoCheck) -> Outcome:
+def wait_for_video(desk: Desk, check: VideoCheck, *, soon: bool = False) -> Outcome:
     """Look in on the job later."""
-    look_in_later(desk, check)
-    return Done("the video's job is running")
+    look_in_later(desk, check, soon=soon)
+    return RUNNING
 
 
 def set_aside(desk: Desk, item: Item, status: Status) -> Outcome:

@@ -6,10 +6,11 @@ from tasks.aws.calls import call
 from tasks.aws.faults import Unreadable
 from tasks.desk import Desk
 from tasks.detect.finding import Finding
+from tasks.detect.job import channel_of, free_slot, jobs_of, start_job
 from tasks.detect.kind import unreadable
-from tasks.detect.look import free_slot, start_job
-from tasks.detect.video import check_video
+from tasks.detect.video import VideoAnswer, check_video
 from tasks.intake.message import VideoCheck, write_video_check
+from tasks.item import Item
 from tasks.ledger import trace_header
 from tasks.record.standing import Standing
 
@@ -34,20 +35,47 @@ def look_in(desk: Desk, standing: Standing, *, job_id: str) -> tuple[str, Findin
 
 
 def _look(desk: Desk, standing: Standing, job_id: str) -> tuple[str, Findings | None]:
+    item = standing.item
     try:
-        job_id = job_id or start_job(desk, standing.item).id
-        answer = check_video(desk.aws, job_id) if job_id else None
+        job_id = job_id or start_job(desk, item).id
+        answer = check_video(desk.aws, job_id, item_id=item.id) if job_id else None
+        if answer is not None and _speaks_for(desk, item, job_id=job_id, answer=answer):
+            return job_id, answer.findings
+        if answer is not None:
+            job_id = start_job(desk, item, alone=True).id
     except Unreadable as why:
         return job_id, (unreadable(why.reason),)
-    if answer is not None:
-        return job_id, answer.findings
     return job_id, (unreadable("video-deadline"),) if _past_deadline(desk, standing) else None
 
 
-def look_in_later(desk: Desk, check: VideoCheck) -> None:
-    """Send the check as a delayed message on the video lane."""
+def _speaks_for(desk: Desk, item: Item, *, job_id: str, answer: VideoAnswer) -> bool:
+    """Whether the job looked at this item's bytes.
+
+    A message may name any job, so another item's counts only where this one is known to have joined it; and where
+    that one failed, perhaps because the other upload vanished, this one deserves its own.
+    """
+    if answer.tag == item.id:
+        return True
+    if jobs_of(desk).has_joined(job_id, item):
+        return not answer.failed
+    return not answer.tag
+
+
+def checks_of(desk: Desk, job_id: str) -> list[VideoCheck]:
+    """What there is to look in on now that a job has ended: every item that waits for it, none if it is not ours."""
+    return [VideoCheck(item=item, job_id=job_id, check=1) for item in jobs_of(desk).waiting(job_id)]
+
+
+def look_in_later(desk: Desk, check: VideoCheck, *, soon: bool = False) -> None:
+    """Send the check as a delayed message on the video lane.
+
+    Where Rekognition tells when a job ends, looking is only the safety net, and seldom; unless the job may have
+    ended already: then `soon`.
+    """
     first = desk.settings.video_check_seconds
     delay = min(first * 2 ** min(check.check - 1, 16), max(first, MAX_CHECK_SECONDS))
+    if channel_of(desk) and check.job_id and not soon:
+        delay = max(delay, MAX_CHECK_SECONDS)
     url = desk.settings.queue_url("video")
     call(
         desk.aws.store,

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from tasks.aws.faults import Full, Gone, Permanent, Unreadable
+from tasks.aws.faults import Gone, Permanent, Unreadable
 from tasks.decide.policy import Surface
 from tasks.desk import Desk
 from tasks.detect.finding import Finding
 from tasks.detect.image import look_at_image
+from tasks.detect.job import Job, start_job
 from tasks.detect.kind import UNREADABLE_KINDS, Kind, unreadable
 from tasks.detect.text import TextChain, look_at_text
-from tasks.detect.video import start_video
 from tasks.intake.upload import decode, read_body
 from tasks.item import Item
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A video's job at Rekognition, whose findings come later. `id` is empty while every slot is taken."""
-
-    id: str
 
 
 def look(desk: Desk, item: Item, *, kind: Kind, head: bytes, surface: Surface) -> tuple[Finding, ...] | Job:
@@ -40,29 +31,6 @@ def look(desk: Desk, item: Item, *, kind: Kind, head: bytes, surface: Surface) -
     except Unreadable as why:
         return (unreadable(why.reason),)
     return (unreadable(UNREADABLE_KINDS[kind]),)
-
-
-def start_job(desk: Desk, item: Item) -> Job:
-    """Have Rekognition look at a video. No free slot is no failure: somebody starts it later.
-
-    Raises Gone, Unreadable.
-    """
-    if desk.slots and not desk.slots.acquire(item.id):
-        return Job("")
-    try:
-        return Job(start_video(desk.aws, item, floor=desk.settings.floor_confidence))
-    except Full:
-        free_slot(desk, item)
-        return Job("")
-    except (Gone, Unreadable):
-        free_slot(desk, item)
-        raise
-
-
-def free_slot(desk: Desk, item: Item) -> None:
-    """No job looks at this video any more."""
-    if desk.slots:
-        desk.slots.release(item.id)
 
 
 def look_at_words(desk: Desk, item: Item, *, text: str, part: str, surface: Surface) -> tuple[Finding, ...]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tasks.aws.calls import call
 from tasks.aws.faults import Gone, Transient, Unreadable
 from tasks.detect.finding import Finding
+from tasks.detect.kind import unreadable
 from tasks.detect.reference import explain, label_path, parents, s3_object
 from tasks.item import Item
 from tasks.ledger import note_looked, note_used
@@ -25,16 +27,31 @@ MAX_VIDEO_BYTES = 10 * 1024**3
 PAGE_LABELS = 1000
 
 
+#: What a job's message says of a video that Rekognition cannot decode ("Unsupported codec/format.").
+_CODEC = re.compile(r"codec|unsupported", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """The SNS topic that is told when a job ends, and the role as which Rekognition tells it."""
+
+    topic_arn: str
+    role_arn: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoAnswer:
-    """A finished job: one finding per label and segment, and how much video was looked at."""
+    """A job that has ended: one finding per label and segment, or why it `failed`."""
 
     findings: tuple[Finding, ...]
-    #: Milliseconds; 0 where the answer does not say.
-    duration_ms: int
+    #: Milliseconds of video that were looked at; 0 where the answer does not say.
+    duration_ms: int = 0
+    #: The id of the item that started the job; empty where Rekognition does not know the job any more.
+    tag: str = ""
+    failed: bool = False
 
 
-def start_video(aws: Aws, item: Item, *, floor: float) -> str:
+def start_video(aws: Aws, item: Item, *, floor: float, channel: Channel | None = None) -> str:
     """Start a job on this version of the video, or get the one that this item started before; its JobId.
 
     Raises Full when every job slot of the account is taken, Unreadable (`video-size`, `s3-object`), Gone,
@@ -48,45 +65,53 @@ def start_video(aws: Aws, item: Item, *, floor: float) -> str:
             aws.rekognition.start_content_moderation,
             Video={"S3Object": s3_object(item)},
             MinConfidence=floor,
-            ClientRequestToken=request_token(item, floor=floor),
+            ClientRequestToken=request_token(item, floor=floor, channel=channel),
             JobTag=item.id,
+            **_told(channel),
         )
     except Unreadable as fault:
         raise explain(aws, item, fault) from fault.__cause__
     return str(answer["JobId"])
 
 
-def request_token(item: Item, *, floor: float) -> str:
+def request_token(item: Item, *, floor: float, channel: Channel | None = None) -> str:
     """The token that makes a second start the same start: 64 hex digits.
 
-    Rekognition refuses a token that it knows with other parameters, so the floor is part of it.
+    Rekognition refuses a token that it knows with other parameters, so the floor and the channel are part of it.
     """
-    return hashlib.sha256(f"{item.id} {floor}".encode()).hexdigest()
+    told = f" {channel.topic_arn} {channel.role_arn}" if channel else ""
+    return hashlib.sha256(f"{item.id} {floor}{told}".encode()).hexdigest()
 
 
-def check_video(aws: Aws, job_id: str) -> VideoAnswer | None:
-    """The job's answer, or None while it has none.
+def _told(channel: Channel | None) -> dict[str, Any]:
+    if channel is None:
+        return {}
+    return {"NotificationChannel": {"SNSTopicArn": channel.topic_arn, "RoleArn": channel.role_arn}}
 
-    Raises Unreadable (`video-job`) when the job failed or Rekognition no longer knows it.
+
+def check_video(aws: Aws, job_id: str, *, item_id: str) -> VideoAnswer | None:
+    """The job's answer, or None while it has none. What it cost is noted for the item that started it.
+
+    A job that failed has one finding: `unreadable/video-codec`, or `video-job` where its message says less, or
+    `video-expired` where Rekognition no longer knows it.
     """
     try:
         first = _page(aws, job_id)
-    except Gone as fault:
+    except Gone:
         # The video is still there; only its job is not. Gone would say that the upload vanished.
-        raise Unreadable("no such job", call=fault.call, code=fault.code, reason="video-job") from fault
-    status = first.get("JobStatus")
+        return VideoAnswer(findings=(unreadable("video-expired"),), failed=True)
+    status, tag = first.get("JobStatus"), str(first.get("JobTag", ""))
     if status == "FAILED":
-        message = str(first.get("StatusMessage", ""))
-        raise Unreadable(message, call="rekognition.GetContentModeration", code="FAILED", reason="video-job")
+        codec = _CODEC.search(str(first.get("StatusMessage", "")))
+        return VideoAnswer(findings=(unreadable("video-codec" if codec else "video-job"),), tag=tag, failed=True)
     # A status of next year's Rekognition is not an answer either.
-    return _finished(list(_pages(aws, job_id, first))) if status == "SUCCEEDED" else None
-
-
-def _finished(pages: list[dict[str, Any]]) -> VideoAnswer:
-    answer = read_content_moderation(pages)
-    note_looked(DETECTOR, str(pages[0].get("ModerationModelVersion", "unknown")))
-    note_used("video-minute", answer.duration_ms / 60_000)
-    return answer
+    if status != "SUCCEEDED":
+        return None
+    answer = read_content_moderation(list(_pages(aws, job_id, first)))
+    note_looked(DETECTOR, str(first.get("ModerationModelVersion", "unknown")))
+    if tag in ("", item_id):
+        note_used("video-minute", answer.duration_ms / 60_000)
+    return replace(answer, tag=tag)
 
 
 def read_content_moderation(pages: Sequence[Mapping[str, Any]]) -> VideoAnswer:

@@ -1,7 +1,8 @@
 """The body of an SQS message becomes what it asks for. Pure: no clock, network, environment or log.
 
 Read are S3 event notifications (plain, wrapped by SNS, or from EventBridge; several records in one
-body; any 2.x schema), S3's test event, and modfleet's own video checks. Everything else is NotAMessage.
+body; any 2.x schema), S3's test event, Rekognition's notices that a job has ended, and modfleet's own video
+checks. Everything else is NotAMessage.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from tasks.item import Item
 #: S3 sequencers grow in length; the shorter is right-padded with zeros before comparing.
 #: https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
 SEQUENCER_DIGITS = 32
+#: Characters of a Rekognition JobId, by its API's model.
+MAX_JOB_ID = 64
 
 
 class NotAMessage(ValueError):
@@ -42,13 +45,20 @@ class VideoCheck:
 
 
 @dataclass(frozen=True, slots=True)
+class VideoEnded:
+    """Rekognition says that a job has ended. How, is to be asked of Rekognition: anybody may say so here."""
+
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Nothing:
     """A well-formed message that asks for nothing, and why (S3's test event, a deletion)."""
 
     why: str
 
 
-Message = Uploads | VideoCheck | Nothing
+Message = Uploads | VideoCheck | VideoEnded | Nothing
 
 
 def read_message(body: str) -> Message:
@@ -74,6 +84,8 @@ def _read(document: dict[str, Any], *, unwrapped: bool) -> Message:
         return _read(_unwrap_sns(document), unwrapped=True)
     if "modfleet" in document:
         return _read_own(document)
+    if "JobId" in document and "API" in document:
+        return _read_job_ended(document)
     names = ", ".join(sorted(str(name) for name in document)[:8]) or "none"
     raise NotAMessage(f"neither an S3 event nor a modfleet message (its top-level names: {names})")
 
@@ -195,6 +207,16 @@ def _read_own(document: dict[str, Any]) -> Message:
         raise NotAMessage(f"an unknown modfleet message: {document['modfleet']!r}")
     own = _validate(_OwnCheck, document, where="the video-check")
     return VideoCheck(item=_item(own.item, key=own.item.key), job_id=own.job_id, check=own.check)
+
+
+def _read_job_ended(document: dict[str, Any]) -> Message:
+    """https://docs.aws.amazon.com/rekognition/latest/dg/video-notification-payload.html"""
+    if document["API"] != "StartContentModeration":
+        return Nothing(f"the end of another kind of job: {document['API']!r}")
+    job_id = document["JobId"]
+    if not isinstance(job_id, str) or not 0 < len(job_id) <= MAX_JOB_ID:
+        raise NotAMessage("a notice that a job has ended, without a job's id")
+    return VideoEnded(job_id)
 
 
 def _validate(model: type[Event], document: dict[str, Any], *, where: str) -> Event:

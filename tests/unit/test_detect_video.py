@@ -12,8 +12,16 @@ from botocore.stub import Stubber
 
 from tasks.aws.faults import Full, Gone, Transient, Unreadable
 from tasks.aws.session import Aws
-from tasks.detect.video import MAX_VIDEO_BYTES, check_video, read_content_moderation, request_token, start_video
+from tasks.detect.video import (
+    MAX_VIDEO_BYTES,
+    Channel,
+    check_video,
+    read_content_moderation,
+    request_token,
+    start_video,
+)
 from tasks.item import Item
+from tasks.ledger import open_ledger
 
 Stub = Callable[[object], Stubber]
 Recorded = Callable[[str], dict[str, Any]]
@@ -67,20 +75,20 @@ def test_a_video_that_vanished_is_gone(offline_aws: Aws, stub: Stub) -> None:
 
 def test_a_running_job_has_no_answer_yet(offline_aws: Aws, stub: Stub, recorded: Recorded) -> None:
     stub(offline_aws.rekognition).add_response("get_content_moderation", recorded(GET + "running"), ASK)
-    assert check_video(offline_aws, JOB) is None
+    assert check_video(offline_aws, JOB, item_id=ITEM.id) is None
 
 
 def test_a_status_that_we_do_not_know_is_no_answer(offline_aws: Aws, stub: Stub, recorded: Recorded) -> None:
     strange = recorded(GET + "clean") | {"JobStatus": "PAUSED"}
     stub(offline_aws.rekognition).add_response("get_content_moderation", strange, ASK)
-    assert check_video(offline_aws, JOB) is None
+    assert check_video(offline_aws, JOB, item_id=ITEM.id) is None
 
 
 def test_every_page_is_read_and_every_segment_keeps_its_time(offline_aws: Aws, stub: Stub, recorded: Recorded) -> None:
     stubber = stub(offline_aws.rekognition)
     stubber.add_response("get_content_moderation", recorded(GET + "page-1"), ASK)
     stubber.add_response("get_content_moderation", recorded(GET + "page-2"), ASK | {"NextToken": "page-two"})
-    answer = check_video(offline_aws, JOB)
+    answer = check_video(offline_aws, JOB, item_id=ITEM.id)
     assert answer is not None
     assert answer.duration_ms == 61_500
     assert [(finding.label, finding.confidence, finding.time_ms) for finding in answer.findings] == [
@@ -110,23 +118,69 @@ def test_a_label_without_a_segment_stands_at_its_moment(recorded: Recorded) -> N
 
 def test_a_clean_video_has_no_findings(offline_aws: Aws, stub: Stub, recorded: Recorded) -> None:
     stub(offline_aws.rekognition).add_response("get_content_moderation", recorded(GET + "clean"), ASK)
-    answer = check_video(offline_aws, JOB)
+    answer = check_video(offline_aws, JOB, item_id=ITEM.id)
     assert answer is not None
     assert answer.findings == ()
 
 
-def test_a_failed_job_is_unreadable_and_says_why(offline_aws: Aws, stub: Stub, recorded: Recorded) -> None:
-    stub(offline_aws.rekognition).add_response("get_content_moderation", recorded(GET + "failed"), ASK)
-    with pytest.raises(Unreadable) as caught:
-        check_video(offline_aws, JOB)
-    assert (caught.value.reason, caught.value.detail) == ("video-job", "Unsupported codec/format.")
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        ("Unsupported codec/format.", "video-codec"),
+        ("the video's codec is not H.264", "video-codec"),
+        ("Internal error.", "video-job"),
+        (None, "video-job"),
+    ],
+)
+def test_a_failed_job_is_unreadable_and_says_why(
+    message: str | None, reason: str, offline_aws: Aws, stub: Stub, recorded: Recorded
+) -> None:
+    answer = recorded(GET + "failed") | {"JobTag": "somebody"}
+    answer.pop("StatusMessage")
+    stub(offline_aws.rekognition).add_response(
+        "get_content_moderation", answer | ({"StatusMessage": message} if message else {}), ASK
+    )
+    answered = check_video(offline_aws, JOB, item_id=ITEM.id)
+    assert answered is not None
+    assert ([finding.label for finding in answered.findings], answered.failed) == ([f"unreadable/{reason}"], True)
+    assert answered.tag == "somebody"
 
 
 def test_a_job_that_rekognition_forgot_does_not_say_that_the_video_is_gone(offline_aws: Aws, stub: Stub) -> None:
     stub(offline_aws.rekognition).add_client_error("get_content_moderation", "ResourceNotFoundException")
-    with pytest.raises(Unreadable) as caught:
-        check_video(offline_aws, JOB)
-    assert caught.value.reason == "video-job"
+    answered = check_video(offline_aws, JOB, item_id=ITEM.id)
+    assert answered is not None
+    assert ([finding.label for finding in answered.findings], answered.failed) == (["unreadable/video-expired"], True)
+
+
+@pytest.mark.parametrize(("tag", "minutes"), [(ITEM.id, 1.025), ("another item", 0.0)])
+def test_a_job_is_paid_for_once_by_whoever_started_it(
+    tag: str, minutes: float, offline_aws: Aws, stub: Stub, recorded: Recorded
+) -> None:
+    page = recorded(GET + "page-1") | {"JobTag": tag}
+    page.pop("NextToken")
+    stub(offline_aws.rekognition).add_response("get_content_moderation", page, ASK)
+    with open_ledger() as ledger:
+        check_video(offline_aws, JOB, item_id=ITEM.id)
+    assert ledger.used.get("video-minute", 0.0) == pytest.approx(minutes)
+    assert ledger.looked == {"rekognition-video": "7.0"}
+
+
+def test_a_job_that_tells_its_end_is_another_request_with_a_token_of_its_own(
+    offline_aws: Aws, stub: Stub, recorded: Recorded
+) -> None:
+    channel = Channel("arn:aws:sns:us-east-1:123456789012:ended", "arn:aws:iam::123456789012:role/tells")
+    wanted = {
+        "Video": {"S3Object": {"Bucket": ITEM.bucket, "Name": ITEM.key, "Version": "v1"}},
+        "MinConfidence": 30.0,
+        "ClientRequestToken": request_token(ITEM, floor=30.0, channel=channel),
+        "JobTag": ITEM.id,
+        "NotificationChannel": {"SNSTopicArn": channel.topic_arn, "RoleArn": channel.role_arn},
+    }
+    started = recorded("rekognition.StartContentModeration.started")
+    stub(offline_aws.rekognition).add_response("start_content_moderation", started, wanted)
+    assert start_video(offline_aws, ITEM, floor=30.0, channel=channel) == JOB
+    assert request_token(ITEM, floor=30.0, channel=channel) != request_token(ITEM, floor=30.0)
 
 
 def test_pages_that_go_in_a_circle_end(offline_aws: Aws, stub: Stub, recorded: Recorded) -> None:
@@ -134,4 +188,4 @@ def test_pages_that_go_in_a_circle_end(offline_aws: Aws, stub: Stub, recorded: R
     for _ in range(2):
         stubber.add_response("get_content_moderation", recorded(GET + "page-1"))
     with pytest.raises(Transient, match="circle"):
-        check_video(offline_aws, JOB)
+        check_video(offline_aws, JOB, item_id=ITEM.id)

@@ -35,9 +35,9 @@ def test_a_video_is_billed_by_the_minute_once_its_job_has_ended(
     for answer in ({"JobStatus": "IN_PROGRESS"}, ended):
         stubber.add_response("get_content_moderation", answer)
     with open_ledger() as ledger:
-        check_video(offline_aws, "job")
+        check_video(offline_aws, "job", item_id="the item")
         assert (ledger.used, ledger.looked) == ({}, {})
-        check_video(offline_aws, "job")
+        check_video(offline_aws, "job", item_id="the item")
     assert (ledger.used, ledger.looked) == ({"video-minute": 1.5}, {"rekognition-video": "7.0"})
 
 
