@@ -60,6 +60,8 @@ class LocalCloud:
         self._children: list[Child] = []
         #: Every variable that a worker or an AWS client needs; empty until started.
         self.environment: dict[str, str] = {}
+        #: The stack's outputs by name, those included that no variable above stands for.
+        self.outputs: dict[str, str] = {}
 
     @property
     def env_file(self) -> Path:
@@ -105,6 +107,7 @@ class LocalCloud:
         cloud = self._child("cloud", "deploy.local.cloud", *cloud_flags).announced()
         ai_flags = ("--port", str(ports.ai), "--s3", cloud["endpoint"], *self.knobs.flags())
         ai = self._child("ai", "deploy.local.ai.server", *ai_flags).announced()
+        self.outputs = dict(cloud)
         self.environment = _environment(cloud, ai["endpoint"])
         lines = (f"{name}={shlex.quote(value)}\n" for name, value in self.environment.items())
         self.env_file.write_text("".join(lines), encoding="utf-8")

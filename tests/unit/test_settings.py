@@ -179,3 +179,10 @@ def test_importing_a_module_does_nothing(package: str) -> None:
     code = f"import threading\nfor m in {modules!r}: __import__(m)\nassert threading.active_count() == 1"
     done = subprocess.run([sys.executable, "-c", code], env={}, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_the_topic_and_the_role_of_video_jobs_go_together(environ: pytest.MonkeyPatch) -> None:
+    environ.setenv("MODFLEET_VIDEO_TOPIC_ARN", "arn:aws:sns:us-east-1:123456789012:ended")
+    assert len(complaints()) == 1
+    environ.setenv("MODFLEET_VIDEO_ROLE_ARN", "arn:aws:iam::123456789012:role/tells")
+    assert load_settings().video_topic_arn

@@ -11,7 +11,10 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from deploy.local.ai.cards import Faults
+from deploy.local.ai.checks import Checks
 from deploy.local.ai.comprehend import Comprehend
 from deploy.local.ai.converse import Converse
 from deploy.local.ai.counts import Counts
@@ -20,7 +23,7 @@ from deploy.local.ai.guardrail import Guardrail
 from deploy.local.ai.objects import Objects
 from deploy.local.ai.protocol import Answer, Call, Protocol, Refusal
 from deploy.local.ai.rekognition import Images
-from deploy.local.ai.video import Jobs
+from deploy.local.ai.video import Jobs, Publish
 from deploy.local.asgi import Receive, Scope, Send, headers_of, read_body, respond
 from deploy.local.aws import client
 from deploy.local.knobs import Knobs
@@ -63,18 +66,20 @@ class Troubles:
 class StandIn:
     """The ASGI application: parse, trouble, delay, do, answer."""
 
-    def __init__(self, objects: Objects, knobs: Knobs) -> None:
+    def __init__(self, objects: Objects, knobs: Knobs, publish: Publish) -> None:
         self._protocol, self._knobs, self._troubles = Protocol(), knobs, Troubles(knobs)
         self._counts = Counts()
         eyes, faults = Eyes(), Faults()
         images = Images(objects, eyes, faults, shortest_side=knobs.shortest_side)
-        jobs = Jobs(objects, eyes, faults, most=knobs.jobs, seconds=knobs.job_seconds)
+        jobs = Jobs(objects, eyes, faults, most=knobs.jobs, seconds=knobs.job_seconds, publish=publish)
         self._operations: dict[str, Operation] = {
             "DetectModerationLabels": images.detect_moderation_labels,
             "StartContentModeration": jobs.start_content_moderation,
             "GetContentModeration": jobs.get_content_moderation,
             "DetectPiiEntities": Comprehend(faults).detect_pii_entities,
+            "DetectToxicContent": Comprehend(faults).detect_toxic_content,
             "ApplyGuardrail": Guardrail(faults).apply_guardrail,
+            "InvokeGuardrailChecks": Checks(faults).invoke_guardrail_checks,
             "Converse": Converse(faults).converse,
         }
 
@@ -111,16 +116,29 @@ class StandIn:
         return operation
 
 
+def publisher(sns: Any) -> Publish:  # a boto3 client
+    """What tells a topic something; where that fails, nobody hears it, as with Rekognition."""
+
+    def publish(topic: str, message: str) -> None:
+        try:
+            sns.publish(TopicArn=topic, Message=message)
+        except (BotoCoreError, ClientError) as error:
+            sys.stderr.write(f"not told to {topic}: {type(error).__name__}\n")
+
+    return publish
+
+
 def main() -> None:
     """Read the options and serve until a signal; announces `endpoint`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="port (default: a free one)")
-    parser.add_argument("--s3", required=True, metavar="URL", help="the S3 endpoint that objects are read from")
+    parser.add_argument("--s3", required=True, metavar="URL", help="the endpoint of S3, for objects, and of SNS")
     parser.add_argument("--until-eof", action="store_true", help="also end when standard input ends")
     Knobs.add_flags(parser)
     chosen = parser.parse_args()
     sys.stderr.write(f"{CANNOT_SEE}\n")
-    site = Site(StandIn(Objects(client("s3", chosen.s3)), Knobs.chosen(chosen)), bind(chosen.port))
+    objects, publish = Objects(client("s3", chosen.s3)), publisher(client("sns", chosen.s3))
+    site = Site(StandIn(objects, Knobs.chosen(chosen), publish), bind(chosen.port))
     asyncio.run(serve([site], announce=lambda: {"endpoint": site.url}, until_eof=chosen.until_eof))
 
 

@@ -26,11 +26,13 @@ MOST_VIDEO_BYTES = 10 * 1024**3
 MOST_RESULTS = 1000
 
 Params = Mapping[str, Any]
+#: (topic's ARN, message)
+Publish = Callable[[str, str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One started job; `outcome` is ready some time after, `done_after` at the earliest (by the jobs' clock)."""
+    """One started job; `outcome` is ready some time after, `done_after` at the earliest (by the monotonic clock)."""
 
     id: str
     params: Params
@@ -49,19 +51,19 @@ class Jobs:
         *,
         most: int,
         seconds: float,
-        clock: Callable[[], float] = time.monotonic,
+        publish: Publish,
     ) -> None:
+        """`publish` tells an SNS topic (by ARN) that a job has ended."""
+        self._publish = publish
         self._objects, self._eyes, self._faults = objects, eyes, faults
-        self._most, self._seconds, self._clock = most, seconds, clock
+        self._most, self._seconds = most, seconds
         self._jobs: dict[str, Job] = {}
         self._tokens: dict[str, Job] = {}
         self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="video")
 
     def start_content_moderation(self, params: Params) -> dict[str, Any]:
-        """{Video, MinConfidence?, ClientRequestToken?, JobTag?} -> {JobId}."""
-        if "NotificationChannel" in params:
-            raise Refusal("InvalidParameterException", "the stand-in sends no completion notices")
+        """{Video, MinConfidence?, ClientRequestToken?, JobTag?, NotificationChannel?} -> {JobId}."""
         where = params["Video"].get("S3Object", {})
         content = self._objects.read(where, most=MOST_VIDEO_BYTES, too_large="VideoTooLargeException")
         card = read_card(content)
@@ -106,14 +108,35 @@ class Jobs:
         if sum(map(self._is_running, self._jobs.values())) >= self._most:
             raise Refusal("LimitExceededException", "Number of concurrent jobs exceeds the limit")
         outcome = self._pool.submit(self._work, content, card)
-        job = Job(uuid.uuid4().hex, params, self._clock() + self._seconds, outcome)
+        job = Job(uuid.uuid4().hex, params, time.monotonic() + self._seconds, outcome)
         self._jobs[job.id] = job
         if "ClientRequestToken" in params:
             self._tokens[params["ClientRequestToken"]] = job
+        if "NotificationChannel" in params:
+            outcome.add_done_callback(lambda _: self._tell_in_time(job))
         return job
 
+    def _tell_in_time(self, job: Job) -> None:
+        """Publish the notice as soon as the job has ended for everybody else."""
+        timer = threading.Timer(max(0.0, job.done_after - time.monotonic()), self._tell, (job,))
+        timer.daemon = True
+        timer.start()
+
+    def _tell(self, job: Job) -> None:
+        """https://docs.aws.amazon.com/rekognition/latest/dg/video-notification-payload.html"""
+        where = job.params["Video"]["S3Object"]
+        notice = {
+            "JobId": job.id,
+            "Status": "FAILED" if job.outcome.exception() else "SUCCEEDED",
+            "API": "StartContentModeration",
+            **({"JobTag": job.params["JobTag"]} if "JobTag" in job.params else {}),
+            "Timestamp": int(time.time() * 1000),
+            "Video": {"S3ObjectName": where["Name"], "S3Bucket": where["Bucket"]},
+        }
+        self._publish(job.params["NotificationChannel"]["SNSTopicArn"], json.dumps(notice))
+
     def _is_running(self, job: Job) -> bool:
-        return not job.outcome.done() or self._clock() < job.done_after
+        return not job.outcome.done() or time.monotonic() < job.done_after
 
     def _work(self, content: bytes, card: Card | None) -> tuple[Footage, tuple[Sighting, ...]]:
         if card is not None and card.labels is not None:
