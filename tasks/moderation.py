@@ -16,8 +16,10 @@ from tasks import pipeline
 from tasks.aws.faults import Fault
 from tasks.desk import Desk
 from tasks.intake.message import Message, NotAMessage, Nothing, VideoCheck, VideoEnded, read_message
+from tasks.intake.submission import Submission
 from tasks.ledger import open_ledger
 from tasks.outcome import Done, Outcome, Parked, Retry, Skipped, backoff, outcome_of
+from tasks.submit import submit
 from tasks.video import checks_of
 
 log = structlog.get_logger("modfleet.moderation")
@@ -43,7 +45,7 @@ def _handle(desk: Desk, body: str, *, attempt: int) -> Outcome:
     except NotAMessage as why:
         return Parked(str(why))
     works = _works_of(desk, message, attempt=attempt)
-    return worst([_guarded(partial(_on_its_own_ledger, work), attempt=attempt) for work in works])
+    return worst([_guarded(partial(_on_its_own_ledger, desk, work), attempt=attempt) for work in works])
 
 
 def _works_of(desk: Desk, message: Message, *, attempt: int) -> list[Callable[[], Outcome]]:
@@ -54,12 +56,18 @@ def _works_of(desk: Desk, message: Message, *, attempt: int) -> list[Callable[[]
     if isinstance(message, VideoEnded):
         checks = [partial(pipeline.check_video, desk, check, told=True) for check in checks_of(desk, message.job_id)]
         return [*checks] or [partial(Skipped, "no video waits for this job")]
+    if isinstance(message, Submission):
+        return [partial(submit, desk, message, attempt=attempt)]
     return [partial(pipeline.moderate, desk, item, attempt=attempt) for item in message.items]
 
 
-def _on_its_own_ledger(work: Callable[[], Outcome]) -> Outcome:
-    with open_ledger():
-        return work()
+def _on_its_own_ledger(desk: Desk, work: Callable[[], Outcome]) -> Outcome:
+    with open_ledger(hears=desk.budget.use if desk.budget else None):
+        try:
+            return work()
+        finally:
+            # A run that failed has spent, too.
+            desk.spending.settle()
 
 
 def _guarded(work: Callable[[], Outcome], *, attempt: int) -> Outcome:

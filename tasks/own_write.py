@@ -9,19 +9,24 @@ from tasks.desk import Desk
 from tasks.intake.upload import REDACTS, Upload
 from tasks.item import Item
 from tasks.outcome import Outcome, Retry, Skipped
-from tasks.record.standing import Status
+from tasks.record.standing import Standing, Status
 
-#: Seconds until a redacted copy is looked at again while its writer has not recorded it yet.
+#: Seconds until a redacted copy, or a submitted text, is looked at again while its writer has not recorded it yet.
 WAIT_SECONDS = 2.0
 #: A claim that nobody confirms in this many deliveries is a forgery, and is judged like anything else.
 MAX_WAITS = 3
 
 
 def own_write(desk: Desk, item: Item, upload: Upload, *, attempt: int) -> Outcome | None:
-    """How to end the event of a redacted copy, None for what must be judged.
+    """How to end the event of what modfleet wrote, None for what must be judged.
 
-    The metadata is only a claim, which any uploader can make; the receipt of the original is believed.
+    The metadata is only a claim, which any uploader can make: it buys a moment, and no more.
     """
+    return _redacted_copy(desk, item, upload, attempt=attempt) or _being_judged(upload, attempt=attempt)
+
+
+def _redacted_copy(desk: Desk, item: Item, upload: Upload, *, attempt: int) -> Outcome | None:
+    """The receipt of the original is believed."""
     claimed = upload.metadata.get(REDACTS)
     original = desk.state.find_version(item.location, claimed) if claimed else None
     if original is None or "redact" not in original.plan:
@@ -31,6 +36,25 @@ def own_write(desk: Desk, item: Item, upload: Upload, *, attempt: int) -> Outcom
         return Skipped("modfleet wrote it")
     if receipt is None and original.status is Status.PENDING and attempt <= MAX_WAITS:
         return Retry(WAIT_SECONDS, "perhaps a redacted copy whose receipt is on its way")
+    return None
+
+
+def submitted(desk: Desk, item: Item, upload: Upload) -> Standing | None:
+    """What the run of a submission has recorded of the object that it wrote, which S3 announces too."""
+    if not upload.claims_submission:
+        return None
+    if item.version_id:
+        return desk.state.find(item)
+    # Without versions an upload is named by its event, and a submission has none; but the bytes are known to be its.
+    latest = desk.state.decided_last(item.location)
+    same = latest and upload.submitted and (latest.submitted, latest.item.etag) == (upload.submitted, item.etag)
+    return latest if same else None
+
+
+def _being_judged(upload: Upload, *, attempt: int) -> Outcome | None:
+    """A submitted text that another run has written and is about to judge is left alone for a moment."""
+    if upload.claims_submission and attempt <= MAX_WAITS:
+        return Retry(WAIT_SECONDS, "perhaps a submitted text that another run is judging")
     return None
 
 

@@ -25,11 +25,12 @@ from tasks.detect.kind import kind_of
 from tasks.detect.look import look, look_at_words
 from tasks.fail_open import fails_open
 from tasks.intake.message import VideoCheck
+from tasks.intake.submission import Submission
 from tasks.intake.upload import Upload, open_upload
 from tasks.item import Item
-from tasks.ledger import looked, note_end, trace, traced
+from tasks.ledger import looked, note_decided, note_end, note_item, trace, traced
 from tasks.outcome import Done, Outcome, Parked, Retry, Skipped
-from tasks.own_write import own_write
+from tasks.own_write import own_write, submitted
 from tasks.record.entries import entries_of
 from tasks.record.standing import Standing, Status
 from tasks.record.state import Older, Taken
@@ -40,10 +41,11 @@ STILL_THERE = (Status.PENDING, Status.ALLOWED, Status.HELD)
 RUNNING = Done("the video's job is running")
 
 
-def moderate(desk: Desk, item: Item, *, attempt: int) -> Outcome:
-    """Judge an upload and act on the judgement. Raises Fault when AWS would not let it."""
+def moderate(desk: Desk, item: Item, *, attempt: int, said: Submission | None = None) -> Outcome:
+    """Judge an upload and act on the judgement; a submission's names win over its own. Raises Fault if AWS does."""
     if item.bucket != desk.settings.uploads_bucket:
         return Parked(f"an event for the bucket {item.bucket!r}, which is not MODFLEET_UPLOADS_BUCKET")
+    note_item(item, surface=desk.policy.surface_for(item.key).name)
     if attempt > 1 and (known := desk.state.find(item)):
         return resume(desk, known)
     try:
@@ -52,6 +54,9 @@ def moderate(desk: Desk, item: Item, *, attempt: int) -> Outcome:
         return set_aside(desk, item, Status.GONE)
     if not upload.is_of(item):
         return set_aside(desk, item, Status.SUPERSEDED)
+    upload = upload.as_submitted(said) if said else upload
+    if known := submitted(desk, item, upload):
+        return resume(desk, known)
     return own_write(desk, item, upload, attempt=attempt) or judge(desk, item, upload)
 
 
@@ -94,12 +99,15 @@ def without_its_own_verdict(desk: Desk, item: Item) -> Outcome | None:
 
 def conclude(desk: Desk, standing: Standing, findings: tuple[Finding, ...]) -> Outcome:
     """Decide, record the decision once, and act on it."""
-    decided = with_decision(desk, standing, findings)
+    decided = desk.spending.charged(with_decision(desk, standing, findings))
     try:
         recorded = desk.state.decide(decided)
     except Older:
         return set_aside(desk, standing.item, Status.SUPERSEDED)
-    return act(desk, recorded) if recorded is decided else resume(desk, recorded)
+    if recorded is not decided:
+        return resume(desk, recorded)
+    note_decided()
+    return act(desk, recorded)
 
 
 def act(desk: Desk, standing: Standing) -> Outcome:
@@ -107,7 +115,7 @@ def act(desk: Desk, standing: Standing) -> Outcome:
     standing, status = perform(desk, standing)
     takedown_ms = time_to_takedown_ms(standing)
     standing = replace(standing, status=status, time_to_takedown_ms=takedown_ms)
-    desk.audit.append(entries_of(standing))
+    write_down(desk, standing)
     if standing.plan:
         desk.state.finish(standing.item, status=status, time_to_takedown_ms=takedown_ms, at=desk.now())
     return tell(standing)
@@ -119,7 +127,7 @@ def resume(desk: Desk, known: Standing) -> Outcome:
         return wait_for_video(desk, VideoCheck(item=known.item, job_id=known.job_id, check=1))
     if known.status is not Status.PENDING:
         # Only the audit log may be unfinished; the same entry ids, written again, do no harm.
-        desk.audit.append(entries_of(known))
+        write_down(desk, known)
         return Skipped(f"already {known.status}")
     try:
         return act(desk, desk.state.take(known.item, now=desk.now().timestamp(), seconds=desk.lease_seconds))
@@ -129,8 +137,9 @@ def resume(desk: Desk, known: Standing) -> Outcome:
 
 def begin_video(desk: Desk, standing: Standing, job: Job) -> Outcome:
     """Record that a job is looking at a video, and look in on it later."""
+    standing = replace(standing, job_id=job.id, job_started_at=desk.now(), detectors=looked())
     try:
-        known = desk.state.begin(replace(standing, job_id=job.id, job_started_at=desk.now(), detectors=looked()))
+        known = desk.state.begin(desk.spending.charged(standing))
     except Older:
         free_slot(desk, standing.item)
         return set_aside(desk, standing.item, Status.SUPERSEDED)
@@ -147,6 +156,7 @@ def check_video(desk: Desk, check: VideoCheck, *, told: bool = False) -> Outcome
         return Skipped("no such video is being looked at")
     if standing.status is not Status.PENDING or standing.decided:
         return resume(desk, standing)
+    note_item(check.item, surface=standing.surface)
     try:
         job_id, findings = look_in(desk, standing, job_id=check.job_id)
     except Gone:
@@ -164,16 +174,22 @@ def wait_for_video(desk: Desk, check: VideoCheck, *, soon: bool = False) -> Outc
     return RUNNING
 
 
-def set_aside(desk: Desk, item: Item, status: Status) -> Outcome:
+def set_aside(desk: Desk, item: Item, status: Status, *, why: str = "") -> Outcome:
     """Record that there was nothing to judge: it is gone, or something newer took its place."""
     known = desk.state.find(item)
     if known and known.decided:
         return resume(desk, known)
-    entry = {"at": desk.now().isoformat(), "event": status.value, **traced()}
+    entry = {"at": desk.now().isoformat(), "event": status.value, **({"why": why} if why else {}), **traced()}
     standing = Standing(item=item, status=status, history=(entry,), trace=trace())
     desk.state.set_aside(standing)
-    desk.audit.append(entries_of(standing))
+    write_down(desk, standing)
     return tell(standing)
+
+
+def write_down(desk: Desk, standing: Standing) -> None:
+    """Write it all to the audit log, with what this run has spent: returns when it is there."""
+    desk.spending.settle()
+    desk.audit.append(entries_of(standing))
 
 
 def first_standing(desk: Desk, item: Item, upload: Upload) -> Standing:
@@ -184,6 +200,8 @@ def first_standing(desk: Desk, item: Item, upload: Upload) -> Standing:
         surface=desk.policy.surface_for(item.key).name,
         kind=kind_of(upload.head, size=item.size),
         uploader=upload.uploader,
+        content_id=upload.content_id,
+        submitted=upload.submitted,
         history=({"at": desk.now().isoformat(), "event": "received", **traced()},),
         trace=trace(),
     )

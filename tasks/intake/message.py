@@ -1,8 +1,8 @@
 """The body of an SQS message becomes what it asks for. Pure: no clock, network, environment or log.
 
 Read are S3 event notifications (plain, wrapped by SNS, or from EventBridge; several records in one
-body; any 2.x schema), S3's test event, Rekognition's notices that a job has ended, and modfleet's own video
-checks. Everything else is NotAMessage.
+body; any 2.x schema), S3's test event, Rekognition's notices that a job has ended, submissions, and
+modfleet's own video checks. Everything else is NotAMessage.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from urllib.parse import unquote_plus
 
 from pydantic import AliasPath, AwareDatetime, BaseModel, BeforeValidator, Field, ValidationError
 
+from tasks.intake.submission import Submission
 from tasks.item import Item
 
 #: S3 sequencers grow in length; the shorter is right-padded with zeros before comparing.
@@ -58,7 +59,7 @@ class Nothing:
     why: str
 
 
-Message = Uploads | VideoCheck | VideoEnded | Nothing
+Message = Uploads | VideoCheck | VideoEnded | Submission | Nothing
 
 
 def read_message(body: str) -> Message:
@@ -203,6 +204,8 @@ def _read_eventbridge(document: dict[str, Any]) -> Message:
 
 
 def _read_own(document: dict[str, Any]) -> Message:
+    if document["modfleet"] == "submit":
+        return _validate(Submission, document, where="the submission", told_by="its schema says")
     if document["modfleet"] != "video-check":
         raise NotAMessage(f"an unknown modfleet message: {document['modfleet']!r}")
     own = _validate(_OwnCheck, document, where="the video-check")
@@ -219,9 +222,9 @@ def _read_job_ended(document: dict[str, Any]) -> Message:
     return VideoEnded(job_id)
 
 
-def _validate(model: type[Event], document: dict[str, Any], *, where: str) -> Event:
+def _validate(model: type[Event], document: dict[str, Any], *, where: str, told_by: str = "S3 writes it") -> Event:
     try:
         return model.model_validate(document)
     except ValidationError as error:
         mistakes = "; ".join(f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors())
-        raise NotAMessage(f"{where} is not as S3 writes it: {mistakes}") from None
+        raise NotAMessage(f"{where} is not as {told_by}: {mistakes}") from None

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tasks.aws.calls import call
 from tasks.aws.faults import Unreadable
 from tasks.aws.session import Aws
 from tasks.detect.kind import HEAD_BYTES
+from tasks.intake.submission import (
+    CONTENT_ID,
+    STORED_TEXT,
+    SUBMITTED,
+    UPLOADER,
+    Submission,
+    from_header,
+    text_sha256_in,
+)
 from tasks.item import Item
 
 #: Object metadata that names the version a redacted copy replaced. A claim, believed only when the
@@ -30,16 +40,40 @@ class Upload:
     metadata: Mapping[str, str]
     #: The object carries tags: only modfleet may have set `moderation`.
     tagged: bool
+    #: 64 hex digits where they cost nothing (all of it is in the head) or were asked for (`open_hashed`); else empty.
+    sha256: str = ""
+    #: What was said before it, oldest first; only a submission brings it.
+    context: tuple[str, ...] = ()
 
     @property
     def uploader(self) -> str:
         """Who uploaded it, as the application says in `x-amz-meta-uploader`."""
-        return self.metadata.get("uploader", "")
+        return from_header(self.metadata.get(UPLOADER, ""))
+
+    @property
+    def content_id(self) -> str:
+        """The application's own name of it, from `x-amz-meta-content-id`."""
+        return from_header(self.metadata.get(CONTENT_ID, ""))
+
+    @property
+    def claims_submission(self) -> bool:
+        """Whether it says that it is a submitted text, and begins like one."""
+        return SUBMITTED in self.metadata and self.head.startswith(STORED_TEXT)
+
+    @property
+    def submitted(self) -> str:
+        """The SHA-256 of the submitted text that it is, where its bytes can be seen to agree; else empty."""
+        claimed = self.metadata.get(SUBMITTED, "")
+        return claimed if claimed and text_sha256_in(self.head) == claimed else ""
 
     @property
     def caption(self) -> str:
         """The text shown beside it, from `x-amz-meta-caption`."""
-        return self.metadata.get("caption", "")
+        return from_header(self.metadata.get("caption", ""))
+
+    def as_submitted(self, said: Submission) -> Upload:
+        """The same upload, named as a submission names it, and with the context that it brings."""
+        return replace(self, metadata={**self.metadata, **said.metadata()}, context=said.context)
 
     def is_of(self, item: Item) -> bool:
         """Whether the item is what is current under its key."""
@@ -57,10 +91,18 @@ def open_upload(aws: Aws, item: Item) -> Upload:
     else:
         # S3 answers a range on an empty object with 416; a HEAD says all there is.
         answer = call(aws.store, aws.s3.head_object, **where)
+    return upload_of(answer, size=item.size)
+
+
+def upload_of(answer: Mapping[str, Any], *, size: int) -> Upload:
+    """An upload as S3's answer tells it; `size` is what the item should have."""
+    head = answer.get("Bytes", b"")
+    is_whole = 0 < size == len(head)
     return Upload(
         version_id=answer.get("VersionId"),
         etag=answer["ETag"].strip('"'),
-        head=answer.get("Bytes", b""),
+        head=head,
+        sha256=answer.get("Sha256", "") or (hashlib.sha256(head).hexdigest() if is_whole else ""),
         content_type=answer.get("ContentType", "application/octet-stream"),
         metadata=answer.get("Metadata", {}),
         tagged=bool(answer.get("TagCount")),

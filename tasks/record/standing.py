@@ -38,6 +38,14 @@ class Standing:
     surface: str = ""
     kind: Kind = Kind.UNKNOWN
     uploader: str = ""
+    #: The application's own name of it.
+    content_id: str = ""
+    #: The SHA-256 of a submitted text; empty for everything else.
+    submitted: str = ""
+    #: Of a post: what else its actions are about, as it was looked at.
+    parts: tuple[Item, ...] = ()
+    #: Of a post: `ACTION/N` (0 is the manifest) -> the receipt of one part, while the action is under way.
+    progress: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     #: None until decided.
     tier: int | None = None
     rules: tuple[str, ...] = ()
@@ -45,6 +53,10 @@ class Standing:
     #: Detector -> the version that looked.
     detectors: Mapping[str, str] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+    #: Of its bytes; empty where nobody had to know.
+    sha256: str = ""
+    #: `s3://BUCKET/KEY@VERSION` of the upload of the same bytes that was looked at in its stead.
+    reused_from: str = ""
     #: What redaction masks: [begin, end) in code points, and the kind of thing.
     spans: tuple[tuple[int, int, str], ...] = ()
     #: The actions that the decision asks for, in order.
@@ -61,11 +73,20 @@ class Standing:
     lease_until: float = 0.0
     #: Of the message that brought it.
     trace: str = ""
+    #: What detectors used up until it was decided, by the names of config/prices.yaml, and what that cost then.
+    #: Runs that failed or came too late have spent as well: `modfleet cost` knows.
+    units: Mapping[str, float] = field(default_factory=dict)
+    usd: float = 0.0
 
     @property
     def decided(self) -> bool:
         """Whether a decision is recorded, be it acted on or not."""
         return self.decided_at is not None
+
+    @property
+    def everything(self) -> tuple[Item, ...]:
+        """The item and, of a post, all its parts."""
+        return (self.item, *self.parts)
 
     @property
     def to_do(self) -> tuple[str, ...]:
@@ -84,15 +105,25 @@ class Standing:
             "surface": self.surface,
             "kind": self.kind.value,
             "uploader": self.uploader,
+            "content_id": self.content_id,
+            "parts": [{"key": part.key, "version": part.version} for part in self.parts],
             "event_time": item.event_time.isoformat(),
             "decided_at": self.decided_at.isoformat() if self.decided_at else None,
             "time_to_takedown_ms": self.time_to_takedown_ms,
             "detectors": dict(self.detectors),
             "findings": [asdict(finding) for finding in self.findings],
+            "sha256": self.sha256,
+            "reused_from": self.reused_from,
             "receipts": {action: dict(receipt) for action, receipt in self.receipts.items()},
             "to_do": list(self.to_do),
+            "units": dict(self.units),
+            "usd": self.usd,
             "history": [dict(entry) for entry in self.history],
         }
+
+
+#: What a row that was written before there was such a thing says of it.
+_NONE = {"S": ""}
 
 
 def to_row(standing: Standing) -> dict[str, Any]:
@@ -127,6 +158,8 @@ def to_row(standing: Standing) -> dict[str, Any]:
         "job_id": _s(standing.job_id),
         "lease_until": _n(standing.lease_until),
         "trace": _s(standing.trace),
+        "units": _json(dict(standing.units)),
+        "usd": _n(standing.usd),
     }
     if standing.tier is not None:
         row["tier"] = _n(int(standing.tier))
@@ -135,7 +168,7 @@ def to_row(standing: Standing) -> dict[str, Any]:
             row[name] = _s(moment.isoformat())
     if standing.time_to_takedown_ms is not None:
         row["time_to_takedown_ms"] = _n(standing.time_to_takedown_ms)
-    return row
+    return row | _rarely(standing)
 
 
 def from_row(row: Mapping[str, Any]) -> Standing:
@@ -155,11 +188,15 @@ def from_row(row: Mapping[str, Any]) -> Standing:
         surface=row["surface"]["S"],
         kind=Kind(row["kind"]["S"]),
         uploader=row["uploader"]["S"],
+        content_id=row.get("content_id", _NONE)["S"],
+        submitted=row.get("submitted", _NONE)["S"],
+        parts=tuple(_part_item(item.bucket, *part) for part in json.loads(row["parts"]["S"])) if "parts" in row else (),
+        progress={name: json.loads(said["S"]) for name, said in row.get("progress", {"M": {}})["M"].items()},
         tier=int(row["tier"]["N"]) if "tier" in row else None,
         rules=tuple(json.loads(row["rules"]["S"])),
         policy_version=row["policy_version"]["S"],
         detectors=json.loads(row["detectors"]["S"]),
-        findings=tuple(_finding(finding) for finding in json.loads(row["findings"]["S"])),
+        findings=tuple(finding_from(finding) for finding in json.loads(row["findings"]["S"])),
         spans=tuple((begin, end, kind) for begin, end, kind in json.loads(row["spans"]["S"])),
         plan=tuple(json.loads(row["plan"]["S"])),
         receipts={action: json.loads(receipt["S"]) for action, receipt in row["receipts"]["M"].items()},
@@ -169,7 +206,44 @@ def from_row(row: Mapping[str, Any]) -> Standing:
         job_id=row["job_id"]["S"],
         job_started_at=_moment(row, "job_started_at"),
         lease_until=float(row["lease_until"]["N"]),
-        trace=row.get("trace", {"S": ""})["S"],
+        trace=row.get("trace", _NONE)["S"],
+        sha256=row.get("sha256", _NONE)["S"],
+        reused_from=row.get("reused_from", _NONE)["S"],
+        units=json.loads(row["units"]["S"]) if "units" in row else {},
+        usd=float(row["usd"]["N"]) if "usd" in row else 0.0,
+    )
+
+
+def _rarely(standing: Standing) -> dict[str, Any]:
+    """What few items have, such as submissions and posts, and no other row pays for."""
+    names = {
+        "content_id": standing.content_id,
+        "submitted": standing.submitted,
+        "sha256": standing.sha256,
+        "reused_from": standing.reused_from,
+    }
+    row: dict[str, Any] = {name: _s(said) for name, said in names.items() if said}
+    if standing.parts:
+        row["parts"] = _json([_part(part) for part in standing.parts])
+        row["progress"] = {"M": {name: _json(dict(receipt)) for name, receipt in standing.progress.items()}}
+    return row
+
+
+def _part(part: Item) -> list[object]:
+    return [part.key, part.version_id, part.etag, part.size, part.sequencer, part.event_time.isoformat()]
+
+
+def _part_item(bucket: str, *fields: Any) -> Item:
+    key, version_id, etag, size, sequencer, event_time = fields
+    moment = datetime.fromisoformat(event_time)
+    return Item(
+        bucket=bucket,
+        key=key,
+        version_id=version_id,
+        etag=etag,
+        size=size,
+        sequencer=sequencer,
+        event_time=moment,
     )
 
 
@@ -189,7 +263,8 @@ def _moment(row: Mapping[str, Any], name: str) -> datetime | None:
     return datetime.fromisoformat(row[name]["S"]) if name in row else None
 
 
-def _finding(fields: dict[str, Any]) -> Finding:
+def finding_from(fields: dict[str, Any]) -> Finding:
+    """The finding whose `asdict` went through JSON."""
     span, time_ms = fields.pop("span"), fields.pop("time_ms")
     return Finding(
         **fields,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -55,9 +55,16 @@ class State:
 
     def latest(self, location: str) -> Standing | None:
         """The version of this key that was decided last or, before any decision, the newest that came."""
+        decided = self.decided_last(location)
+        return decided or max(self.versions(location), key=lambda standing: standing.item.event_time, default=None)
+
+    def decided_last(self, location: str) -> Standing | None:
+        """The version of this key that was decided last."""
         head = self._row(location, HEAD)
-        if head:
-            return self._get(location, head["latest"]["S"])
+        return self._get(location, head["latest"]["S"]) if head else None
+
+    def versions(self, location: str) -> list[Standing]:
+        """Every version of this key that is recorded."""
         answer = call(
             self.aws.store,
             self.aws.dynamodb.query,
@@ -67,8 +74,7 @@ class State:
             ExpressionAttributeValues={":location": {"S": location}},
             ConsistentRead=True,
         )
-        standings = [from_row(row) for row in answer["Items"]]
-        return max(standings, key=lambda standing: standing.item.event_time, default=None)
+        return [from_row(row) for row in answer["Items"] if row["version"]["S"] != HEAD]
 
     def begin(self, standing: Standing) -> Standing:
         """Record an item that will be decided later (a video whose job runs).
@@ -78,13 +84,13 @@ class State:
         """
         return self._put_once(standing, unless="attribute_not_exists(event_time)")
 
-    def decide(self, standing: Standing) -> Standing:
-        """Record a decision, once.
+    def decide(self, standing: Standing, *, beside: Sequence[Mapping[str, Any]] = ()) -> Standing:
+        """Record a decision, once, and in the same transaction what is to stand `beside` it.
 
         Returns this standing, or the decision that an earlier delivery recorded first. Raises Older when a
         newer event of this key has been decided.
         """
-        return self._put_once(standing, unless="attribute_not_exists(decided_at)")
+        return self._put_once(standing, unless="attribute_not_exists(decided_at)", beside=beside)
 
     def set_aside(self, standing: Standing) -> None:
         """Record an item that ends undecided (superseded, gone), unless it has been decided."""
@@ -121,6 +127,15 @@ class State:
         taken = self.find(item)
         assert taken is not None  # the conditional update just touched it
         return taken
+
+    def rename(self, item: Item, *, content_id: str, uploader: str) -> None:
+        """Record what the application calls an item that is on record, and whose it says it is."""
+        self._update(
+            item,
+            "SET content_id = :content_id, uploader = :uploader",
+            values={":content_id": {"S": content_id}, ":uploader": {"S": uploader}},
+            condition="attribute_exists(event_time)",
+        )
 
     def let_go(self, item: Item) -> None:
         """Give the lease back, so that the next delivery can go on at once."""
@@ -171,7 +186,7 @@ class State:
         answer = call(self.aws.store, self.aws.dynamodb.get_item, TableName=self.table, Key=key, ConsistentRead=True)
         return answer.get("Item")
 
-    def _put_once(self, standing: Standing, *, unless: str) -> Standing:
+    def _put_once(self, standing: Standing, *, unless: str, beside: Sequence[Mapping[str, Any]] = ()) -> Standing:
         """Write an item's row and its key's head together, or neither."""
         # Where only the answer was lost, the next try must not take its own row for somebody else's.
         me = {"S": uuid.uuid4().hex}
@@ -180,7 +195,7 @@ class State:
             call(
                 self.aws.store,
                 self.aws.dynamodb.transact_write_items,
-                TransactItems=[{"Put": put}, {"Update": self._head_update(standing)}],
+                TransactItems=[{"Put": put}, {"Update": self._head_update(standing)}, *beside],
             )
         except Moved:
             row = self._row(standing.item.location, standing.item.version)
