@@ -7,6 +7,7 @@ from typing import Any
 
 from tasks.aws.calls import call
 from tasks.aws.faults import Moved
+from tasks.decide.moments import worst_moments
 from tasks.desk import Desk
 from tasks.record.standing import Standing
 
@@ -24,6 +25,7 @@ def open_case(desk: Desk, standing: Standing) -> dict[str, Any]:
         "rules": json.dumps(list(standing.rules), ensure_ascii=False),
         "policy_version": standing.policy_version,
         "opened_at": desk.now().isoformat(),
+        **_moments(desk, standing),
     }
     try:
         call(
@@ -36,3 +38,9 @@ def open_case(desk: Desk, standing: Standing) -> dict[str, Any]:
     except Moved:
         return {"case_id": item.id, "already": True}
     return {"case_id": item.id}
+
+
+def _moments(desk: Desk, standing: Standing) -> dict[str, str]:
+    """Where in a video the reviewer should look first; nothing where there is nothing to see at any time."""
+    moments = worst_moments(standing.findings, desk.policy)
+    return {"moments": json.dumps([moment.summary() for moment in moments])} if moments else {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -154,3 +155,22 @@ def test_a_video_that_its_owner_deletes_during_the_job_is_gone(
     work(put)
     assert _stands(unserved, put).status is Status.GONE
     assert unserved.notices(put) == []
+
+
+def test_the_case_of_a_video_says_where_to_look_first(
+    unserved: Fleet, video: Callable[..., bytes], work: Callable[..., list[Outcome]], unique: str
+) -> None:
+    labels = [
+        {"label": "Weapons", "confidence": 60.0, "start_ms": 0, "end_ms": 500},
+        {"label": "Weapons", "confidence": 75.0, "start_ms": 9000, "end_ms": 9500},
+    ]
+    put = unserved.put(f"feed/{unique}.mp4", video({"labels": labels}))
+    assert handle(unserved.desk, unserved.event_of(put), attempt=1) == RUNNING
+    work(put)
+    case = unserved.case(put)
+    assert case
+    moments = json.loads(case["moments"])
+    assert [(moment["begin_ms"], moment["end_ms"], moment["tier"]) for moment in moments] == [
+        (9000, 9500, 2),
+        (0, 500, 2),
+    ]
