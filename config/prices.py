@@ -40,7 +40,11 @@ class Prices:
         return [unit for unit in units if _plain(unit) not in self.usd]
 
     def detector_of(self, unit: str) -> str | None:
-        """The detector that uses a unit up; None for requests. Tokens of a model without a price have one too."""
+        """The detector that uses a unit up; None for requests.
+
+        Tokens of a model without a price have one too, and `lost/CALL`, a call whose answer never came.
+        """
+        unit = unit.removeprefix("lost/")
         return self.detectors.get(_plain(unit)) or self.detectors.get(unit.partition("/")[0])
 
     def looking(self, used: Mapping[str, float]) -> dict[str, float]:

@@ -6,7 +6,16 @@ import json
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import AnyHttpUrl, Field, PositiveFloat, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AnyHttpUrl,
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from config.lanes import LANES
@@ -55,6 +64,9 @@ class Settings(BaseSettings):
     prices_file: Path = CONFIG / "prices.yaml"
     guardrail_id: str = Field("modfleet", description="Bedrock guardrail identifier or ARN")
     guardrail_version: str = Field("1", pattern=r"^[1-9][0-9]{0,7}$", description="a pinned number, never DRAFT")
+    guardrail_checks: bool = Field(
+        False, description="ask InvokeGuardrailChecks instead: numbers, no guardrail to set up, no topics, no words"
+    )
     classifier_model: str = Field("amazon.nova-lite-v1:0", description="Bedrock model id of the gray-zone classifier")
 
     floor_confidence: float = Field(
@@ -76,7 +88,27 @@ class Settings(BaseSettings):
         description="calls a second of the whole fleet, as JSON: "
         '{"rekognition.DetectModerationLabels": 5}; what it does not name is not limited',
     )
+    daily_caps: Annotated[dict[str, str | NonNegativeFloat], NoDecode] = Field(
+        {},
+        description="a day's budget (UTC) of the whole fleet by detector, service or `all`, as JSON: "
+        '{"rekognition": "25 USD", "image-text": "5000 rekognition.DetectText"}; what is over it is held',
+    )
+    image_bytes: int = Field(50_000_000, ge=1, description="a larger image that has to be converted is held, not read")
+    image_pixels: int = Field(100_000_000, ge=6400, description="an image that claims more is held, not decoded")
+    image_frames: int = Field(
+        5, ge=2, le=100, description="views of one image that are looked at: frames, before white and black, pieces"
+    )
+    image_memory_mb: int = Field(1024, ge=256, description="address space of one conversion; over it the image is held")
+    image_seconds: int = Field(10, ge=1, le=20, description="processor time of one conversion; over it it is held")
     max_text_bytes: int = Field(1_000_000, ge=1, description="a longer text object is held, not read")
+    reuse_days: int = Field(
+        90, ge=0, description="what was found is used again for the same bytes for so long; 0 looks at everything anew"
+    )
+    hash_all: bool = Field(
+        False,
+        description="read every upload through for its SHA-256, so that known content is found by its digest alone, "
+        "and the same bytes where ETags do not tell them (SSE-KMS): no more calls, but all the bytes",
+    )
     call_timeout_seconds: float = Field(
         20.0, gt=0, le=30, description="silence after which one try of an AWS call is lost (a model may take 10 more)"
     )
@@ -118,7 +150,7 @@ class Settings(BaseSettings):
     )
     otel: bool = Field(False, description="also send metrics over OTLP (OTEL_EXPORTER_OTLP_*); needs the extra `otel`")
 
-    @field_validator("rate_limits", mode="before")
+    @field_validator("rate_limits", "daily_caps", mode="before")
     @classmethod
     def _decoded(cls, limits: object) -> object:
         if not isinstance(limits, str):

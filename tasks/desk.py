@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from config.lanes import LANES
 from config.prices import UNPRICED, Prices
 from config.settings import Settings
+from tasks.aws.budget import Budget
 from tasks.aws.session import Aws
 from tasks.aws.slots import Slots
 from tasks.decide.policy import Policy
+from tasks.detect.picture import Converter
 from tasks.record.audit import AuditLog
+from tasks.record.known import Known
+from tasks.record.seen import Seen
+from tasks.record.spending import Spending
 from tasks.record.state import State
 
 
@@ -35,9 +40,18 @@ class Desk:
     state: State
     audit: AuditLog
     now: Clock
+    converter: Converter = field(default_factory=Converter)
     #: Of video jobs; None leaves it to Rekognition to refuse one too many.
     slots: Slots | None = None
+    #: What was found before; None looks at everything anew.
+    seen: Seen | None = None
+    #: Content that people have confirmed; None knows none.
+    known: Known | None = None
     prices: Prices = UNPRICED
+    #: What was used up and is not in the audit log yet.
+    spending: Spending = field(default_factory=Spending)
+    #: The daily caps; None where there are none.
+    budget: Budget | None = None
 
     @property
     def lease_seconds(self) -> float:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping
+import threading
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tasks.item import Item
     from tasks.record.standing import Standing
+
+#: Told of everything that is used up, as it is: (unit, how much).
+Hears = Callable[[str, float], None]
+
+#: Units that AWS bills once however often we ask: they are the run's that has recorded the decision.
+BILLED_ONCE = ("video-minute",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,10 +48,30 @@ class Ledger:
     #: Detector -> the version that has looked, whether it saw anything or not.
     looked: dict[str, str] = field(default_factory=dict)
     ended: list[Ended] = field(default_factory=list)
+    #: What it was all used up for.
+    item: Item | None = None
+    surface: str = ""
+    #: Whether this run has recorded the item's decision.
+    decided: bool = False
+    hears: Hears | None = None
+    _settled: dict[str, float] = field(default_factory=dict)
+    #: The parts of a post are looked at by several threads at once.
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def use(self, unit: str, amount: float = 1.0) -> None:
         """Note that so much of a unit was used up."""
-        self.used[unit] = self.used.get(unit, 0.0) + amount
+        with self._lock:
+            self.used[unit] = self.used.get(unit, 0.0) + amount
+        if self.hears:
+            self.hears(unit, amount)
+
+    def unsettled(self) -> dict[str, float]:
+        """Unit -> how much was used up since this was asked last."""
+        with self._lock:
+            due = {unit: amount for unit, amount in self.used.items() if self.decided or unit not in BILLED_ONCE}
+            since = {unit: amount - self._settled.get(unit, 0.0) for unit, amount in due.items()}
+            self._settled |= due
+        return {unit: amount for unit, amount in since.items() if amount}
 
     def take_over(self, inner: Ledger) -> None:
         """Add what an item of this message took."""
@@ -57,10 +85,14 @@ _open: ContextVar[Ledger | None] = ContextVar("ledger", default=None)
 
 
 @contextmanager
-def open_ledger(trace: str = "") -> Iterator[Ledger]:
-    """A ledger for what happens meanwhile on this thread; inside another one it has the same trace, and ends in it."""
+def open_ledger(trace: str = "", *, hears: Hears | None = None) -> Iterator[Ledger]:
+    """A ledger for what happens meanwhile on this thread; inside another one it has the same trace, and ends in it.
+
+    `hears` is told of what is used up at once, for who cannot wait until it is recorded.
+    """
     outer = _open.get()
     ledger = Ledger(outer.trace, outer.fields) if outer and not trace else Ledger(trace)
+    ledger.hears = hears
     token = _open.set(ledger)
     try:
         yield ledger
@@ -79,6 +111,24 @@ def note_used(unit: str, amount: float = 1.0) -> None:
     """Note in the open ledger, if there is one, that so much of a unit was used up."""
     if ledger := _open.get():
         ledger.use(unit, amount)
+
+
+def note_item(item: Item, *, surface: str) -> None:
+    """Note what everything is used up for."""
+    if ledger := _open.get():
+        ledger.item, ledger.surface = item, surface
+
+
+def note_decided() -> None:
+    """Note that this run, and no other, has recorded the item's decision."""
+    if ledger := _open.get():
+        ledger.decided = True
+
+
+def used() -> dict[str, float]:
+    """Unit -> how much of it was used up in this run."""
+    ledger = _open.get()
+    return dict(ledger.used) if ledger else {}
 
 
 def note_looked(detector: str, version: str) -> None:

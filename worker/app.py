@@ -16,6 +16,7 @@ from config.settings import Settings
 from tasks.aws.breaker import Breakers
 from tasks.desk import Desk
 from tasks.moderation import MODERATE
+from worker.books import Books
 from worker.delivery import DeliveredTask, Settler
 from worker.lines import Lines
 from worker.metrics import Registry
@@ -38,6 +39,7 @@ class Modfleet(Celery):  # type: ignore[misc]
     pausing: Pausing
     seeing: Seeing
     reporter: Reporter
+    books: Books
 
 
 def create_app(
@@ -66,6 +68,7 @@ def create_app(
     if settings.otel:
         app.seeing.registry.listeners.append(connect_otel(worker=process_name()))
     app.reporter = _reporter(app, settings)
+    app.books = Books(desk)
     tokens = tuple(f"{kind}-token/{settings.classifier_model}" for kind in ("input", "output"))
     if missing := desk.prices.missing(tokens):
         log.warning("no_price", units=missing, file=settings.prices_file.name)
@@ -88,6 +91,7 @@ def _reporter(app: Modfleet, settings: Settings) -> Reporter:
         prices=app.desk.prices,
         lines=lambda: app.lines.started,
         breakers=app.breakers.states,
+        caps=app.desk.budget.states if app.desk.budget else tuple,
         now=app.desk.now,
         namespace=settings.metrics_namespace,
         write=to_stdout if wants_emf else None,

@@ -20,6 +20,7 @@ from tasks.record.standing import Standing
 from worker.app import create_app
 from worker.attend import attend
 from worker.boot import lacking
+from worker.cost import cost
 from worker.dlq import dlq_app
 from worker.doctor import contested_names, examine
 from worker.lines import shares
@@ -34,6 +35,7 @@ item_app = typer.Typer(no_args_is_help=True, help="Look at single items.")
 app.add_typer(item_app, name="item")
 app.add_typer(dlq_app, name="dlq")
 app.command()(top)
+app.command()(cost)
 
 
 @app.callback()
@@ -70,11 +72,12 @@ def worker(
     except NoOpenTelemetry as missing:
         stop(str(missing))
     celery.reporter.start()
+    celery.books.start()
     try:
         lifecycle = attend(desk.settings, celery.lines)
     except SettingsError as error:
         stop(str(error))
-    lifecycle.last_words.append(celery.reporter.close)
+    lifecycle.last_words += [celery.books.close, celery.reporter.close]
     try:
         celery.worker_main(_celery_words(names, threads))
     finally:

@@ -63,6 +63,7 @@ def necessities(desk: Desk) -> Iterator[tuple[str, Callable[[], str]]]:
 def _checks(desk: Desk) -> Iterator[tuple[str, Callable[[], str]]]:
     yield from necessities(desk)
     yield "upload events", lambda: _notification(desk)
+    yield "daily caps", lambda: _caps(desk)
     yield "before surfaces", lambda: _before_surfaces(desk)
     yield "images (Rekognition)", lambda: ask_rekognition(desk)
     yield "guardrail (Bedrock)", lambda: ask_guardrail(desk)
@@ -105,6 +106,17 @@ def _notification(desk: Desk) -> str:
     if "EventBridgeConfiguration" in answer or answer.get("TopicConfigurations"):
         return f"{bucket} sends to EventBridge or a topic; that these reach {queue} is not checked"
     raise Sick(f"{bucket} has no notification that sends s3:ObjectCreated:* to {queue}")
+
+
+def _caps(desk: Desk) -> str:
+    states = desk.budget.look() if desk.budget else []
+    said = [f"{cap.name} {cap.spent:.4g} of {cap.limit:g} {cap.unit}" for cap in states]
+    if any(cap.over for cap in states):
+        refused = sum(cap.refused for cap in states)
+        raise Sick(
+            f"{', '.join(said)}; {refused} calls were not made today (MODFLEET_DAILY_CAPS)"
+        )
+    return ", ".join(said) or "none is set (MODFLEET_DAILY_CAPS)"
 
 
 def _before_surfaces(desk: Desk) -> str:
@@ -155,6 +167,11 @@ def ask_rekognition(desk: Desk) -> str:
 def ask_guardrail(desk: Desk) -> str:
     """One word, which is one text unit."""
     settings = desk.settings
+    if settings.guardrail_checks:
+        content = {"contentFilter": {"categories": [{"category": "HATE"}]}}
+        said = [{"role": "user", "content": [{"text": "hello"}]}]
+        call(desk.aws.detect, desk.aws.bedrock.invoke_guardrail_checks, messages=said, checks=content)
+        return "the inline checks answer"
     call(
         desk.aws.detect,
         desk.aws.bedrock.apply_guardrail,

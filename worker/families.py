@@ -49,6 +49,10 @@ ITEM_USD = Family(name="item_usd", help="Estimated dollars for one item", unit="
 USED = Family(name="used", help="Units used up, by the names of config/prices.yaml", labels=("unit",), dimensions=())
 USD = Family(name="usd", help="Estimated dollars", unit="None")
 
+OVER_BUDGET = Family(
+    name="over_budget", help="1 while a daily cap holds back calls", labels=("cap",), dimensions=(("cap",), ())
+)
+
 # ---- AWS ----
 
 CALLS = Family(name="aws_calls", help="Tries of AWS calls", labels=_CALL, dimensions=_BY_DEPENDENCY)

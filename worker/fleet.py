@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from tasks.aws.budget import CapState
 from worker.heartbeat import CallBeat, Heartbeat, LaneBeat
 from worker.metrics import Spread
 
@@ -70,16 +71,21 @@ class FleetView:
     fail_open: int
     decision: Spread
     takedown: Spread
+    #: Today's daily caps.
+    caps: tuple[CapState, ...] = ()
 
     def summary(self) -> dict[str, Any]:
         """For `--json`: spreads as count, p50 and p99."""
         shown: dict[str, Any] = _plain(asdict(self))
+        shown["caps"] = [{**asdict(cap), "over": cap.over} for cap in self.caps]
         shown["workers"] = [{**_plain(asdict(beat)), "lost": beat.worker in self.lost} for beat in self.workers]
         del shown["lost"]
         return shown
 
 
-def view_of(beats: Iterable[Heartbeat], depths: Mapping[str, Depth], *, at: float) -> FleetView:
+def view_of(
+    beats: Iterable[Heartbeat], depths: Mapping[str, Depth], *, at: float, caps: Iterable[CapState] = ()
+) -> FleetView:
     """The fleet at a moment (epoch seconds). What lost workers told last is not in the sums."""
     shown = tuple(beat for beat in beats if at - beat.at < FORGOTTEN_SECONDS)
     lost = tuple(beat.worker for beat in shown if at - beat.at >= LOST_SECONDS)
@@ -102,6 +108,7 @@ def view_of(beats: Iterable[Heartbeat], depths: Mapping[str, Depth], *, at: floa
         fail_open=sum(beat.fail_open for beat in shown),
         decision=_together(beat.decision for beat in alive),
         takedown=_together(beat.takedown for beat in alive),
+        caps=tuple(caps),
     )
 
 

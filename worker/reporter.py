@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING
 import structlog
 
 from config.prices import Prices
+from tasks.aws.budget import CapState
 from tasks.aws.faults import Fault
 from tasks.aws.session import Aws
 from worker.emf import emf_lines
-from worker.families import BREAKER_OPEN, FAIL_OPEN, IN_FLIGHT, USD
+from worker.families import BREAKER_OPEN, FAIL_OPEN, IN_FLIGHT, OVER_BUDGET, USD
 from worker.heartbeat import Heartbeat, counted, dollars_of, lane_beats, publish, withdraw
 from worker.metrics import Registry, Snapshot
 
@@ -60,6 +61,8 @@ class Reporter:
     #: Dependency -> state.
     breakers: Callable[[], Mapping[str, str]]
     now: Callable[[], datetime]
+    #: How the daily caps stand.
+    caps: Callable[[], Iterable[CapState]] = tuple
     namespace: str = "modfleet"
     #: Takes EMF lines; None writes none.
     write: Callable[[str], object] | None = None
@@ -144,6 +147,8 @@ class Reporter:
             self.registry.level(IN_FLIGHT, len(line.inflight), (line.lane.name,))
         for dependency, state in self.breakers().items():
             self.registry.level(BREAKER_OPEN, float(state != "closed"), (dependency,))
+        for cap in self.caps():
+            self.registry.level(OVER_BUDGET, float(cap.over), (cap.name,))
 
     def _publish(self, beat: Heartbeat) -> None:
         try:

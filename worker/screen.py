@@ -32,7 +32,7 @@ _NOTHING = Text("·", "bright_black")
 def draw(view: FleetView) -> RenderableType:
     """The whole screen."""
     gap = Text("")
-    parts: list[RenderableType] = [_title(view), gap, _figures(view), gap, _lanes(view), gap]
+    parts: list[RenderableType] = [_title(view), gap, _figures(view), *_caps(view), gap, _lanes(view), gap]
     if not view.workers:
         return Group(*parts, Text("No worker has told anything in the last ten minutes.", "yellow"))
     return Group(*parts, _calls(view), gap, _items(view), gap, _workers(view))
@@ -69,6 +69,19 @@ def _figures(view: FleetView) -> RenderableType:
     table.add_row(*(Text(name, "bright_black") for name in figures))
     table.add_row(*(Text(value, "bold") for value in figures.values()))
     return table
+
+
+def _caps(view: FleetView) -> list[RenderableType]:
+    """Today's budget, where there is one: a line, red where something is held because of it."""
+    if not view.caps:
+        return []
+    line = Text("today   ", "bright_black")
+    for cap in view.caps:
+        held = f", {cap.refused:,} calls not made" if cap.refused else ""
+        said = f"{cap.name} {cap.spent:,.4g} of {cap.limit:,g} {cap.unit}{held}   "
+        line.append(said, "bold red" if cap.over else "")
+    line.truncate(WIDTH, overflow="ellipsis")
+    return [Text(""), line]
 
 
 def _lanes(view: FleetView) -> RenderableType:

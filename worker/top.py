@@ -49,7 +49,8 @@ def top(
 def look(desk: Desk, *, clock: Callable[[], float] = time.time) -> FleetView:
     """The fleet as it is now: workers by their rows, queues by SQS. Raises Fault where the rows cannot be read."""
     beats = read_beats(desk.aws, desk.settings.items_table)
-    return view_of(beats, {lane: depth_of(desk, lane) for lane in LANES}, at=clock())
+    caps = desk.budget.look() if desk.budget else ()
+    return view_of(beats, {lane: depth_of(desk, lane) for lane in LANES}, at=clock(), caps=caps)
 
 
 def depth_of(desk: Desk, lane: str) -> Depth:

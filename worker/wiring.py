@@ -6,30 +6,42 @@ import secrets
 import socket
 from datetime import UTC, datetime
 
-from config.prices import parse_prices
+from config.caps import CapsError, parse_caps
+from config.lanes import LANES
+from config.prices import Prices, parse_prices
 from config.settings import Settings, SettingsError
 from tasks.aws.breaker import Breakers
+from tasks.aws.budget import Budget
 from tasks.aws.calls import Guard
 from tasks.aws.limiter import Limiter
 from tasks.aws.session import Aws, connect
 from tasks.aws.slots import Slots
 from tasks.decide.policy_file import parse_policy
 from tasks.desk import Desk
+from tasks.detect.picture import Converter
 from tasks.record.audit import AuditLog
+from tasks.record.known import Known
+from tasks.record.seen import Seen
+from tasks.record.spending import Spending
 from tasks.record.state import State
 
 
 def wire(settings: Settings, *, breakers: Breakers | None = None, meter: Guard | None = None) -> Desk:
     """Everything a run works with. Raises PolicyError when the policy file is no policy, PricesError likewise.
 
-    Raises SettingsError where a limit is set on an operation that does not exist.
+    Raises SettingsError where a limit is set on an operation, or a cap on a detector, that does not exist.
 
     A worker hands in its breakers: its calls then heed them, and the fleet's limits. Commands are never held up.
     `meter` counts every try.
     """
+    prices = parse_prices(settings.prices_file.read_text("utf-8"), source=settings.prices_file.name)
+    spending = Spending(prices, utc_now)
     aws = connect(settings).guarded((meter,) if meter else ())
     if breakers is not None:
-        aws = _guarded(settings, aws, breakers)
+        aws = aws.guarded((breakers, *aws.store.guards, spending))
+    budget = _budget(settings, aws, prices)
+    if breakers is not None:
+        aws = _guarded(settings, aws.guarded((*aws.store.guards, *((budget,) if budget else ()))))
     policy = parse_policy(settings.policy_file.read_text("utf-8"), source=settings.policy_file.name)
     return Desk(
         aws=aws,
@@ -37,22 +49,54 @@ def wire(settings: Settings, *, breakers: Breakers | None = None, meter: Guard |
         policy=policy,
         prompt=settings.classifier_file.read_text("utf-8"),
         state=State(aws, settings.items_table),
-        audit=AuditLog(aws, bucket=settings.audit_bucket, writer=writer_name(), now=utc_now),
+        audit=AuditLog(aws, bucket=settings.audit_bucket, writer=writer_name(), now=utc_now, riders=spending.take),
         now=utc_now,
+        converter=_converter(settings),
         slots=_slots(settings, aws),
-        prices=parse_prices(settings.prices_file.read_text("utf-8"), source=settings.prices_file.name),
+        seen=_seen(settings, aws),
+        known=Known(aws, table=settings.items_table),
+        prices=prices,
+        spending=spending,
+        budget=budget,
     )
 
 
-def _guarded(settings: Settings, aws: Aws, breakers: Breakers) -> Aws:
-    """With guards in the order in which they are asked: nobody waits for a token to call what is down."""
-    aws = aws.guarded((breakers, *aws.store.guards))
+def _guarded(settings: Settings, aws: Aws) -> Aws:
+    """With the limiter asked last: nobody waits for a token to call what is down, or over its cap."""
     if not settings.rate_limits:
         return aws
     if unknown := sorted(set(settings.rate_limits) - aws.operations()):
         raise SettingsError(f"MODFLEET_RATE_LIMITS: no such operation, so nothing would be limited: {unknown}")
     limiter = Limiter(aws, table=settings.items_table, quotas=settings.rate_limits)
     return aws.guarded((*aws.store.guards, limiter))
+
+
+def _budget(settings: Settings, aws: Aws, prices: Prices) -> Budget | None:
+    if not settings.daily_caps:
+        return None
+    try:
+        caps = parse_caps(settings.daily_caps, prices, model=settings.classifier_model)
+    except CapsError as error:
+        raise SettingsError(f"MODFLEET_DAILY_CAPS:\n{error}") from None
+    return Budget(aws, table=settings.items_table, caps=caps, prices=prices, writer=writer_name(), now=utc_now)
+
+
+def _seen(settings: Settings, aws: Aws) -> Seen | None:
+    if not settings.reuse_days:
+        return None
+    # As long as a crashed worker's message is hidden: whoever gets it goes on with the claim.
+    lease = float(settings.visibility_seconds or LANES["uploads"].visibility)
+    return Seen(aws, table=settings.items_table, now=utc_now, keep_days=settings.reuse_days, lease_seconds=lease)
+
+
+def _converter(settings: Settings) -> Converter:
+    return Converter(
+        most_bytes=settings.image_bytes,
+        pixels=settings.image_pixels,
+        frames=settings.image_frames,
+        memory=settings.image_memory_mb * 1024 * 1024,
+        seconds=settings.image_seconds,
+    )
 
 
 def _slots(settings: Settings, aws: Aws) -> Slots | None:

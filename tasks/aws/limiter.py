@@ -49,6 +49,11 @@ def on_behalf_of(lane: str) -> Iterator[None]:
         _lane.reset(token)
 
 
+def gives_way() -> bool:
+    """Whether this thread works for the lane whose calls give way to all others."""
+    return _lane.get() == LAST
+
+
 class Limiter:
     """A Guard that makes calls wait for a token, and slows the whole fleet down when AWS throttles one."""
 
@@ -76,7 +81,7 @@ class Limiter:
         purse = self._purses.get(call)
         if purse is None:
             return
-        if (wait := purse.token(last=_lane.get() == LAST)) > 0:
+        if (wait := purse.token(last=gives_way())) > 0:
             self._sleep(wait)
 
     def after(self, call: str, *, seconds: float, fault: Fault | None) -> None:  # noqa: ARG002  # a Guard's signature

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -39,9 +39,21 @@ class AuditLog:
     An entry may be appended twice after a crash; it then has the same `entry_id` both times.
     """
 
-    def __init__(self, aws: Aws, *, bucket: str, writer: str, now: Callable[[], datetime]) -> None:
-        """`writer` must be used by one process once: it names a chain."""
+    def __init__(
+        self,
+        aws: Aws,
+        *,
+        bucket: str,
+        writer: str,
+        now: Callable[[], datetime],
+        riders: Callable[[], Sequence[Entry]] = tuple,
+    ) -> None:
+        """`writer` must be used by one process once: it names a chain.
+
+        `riders` gives, once each, entries for which nobody waits: they go with the next object.
+        """
         self._aws, self._bucket, self._writer, self._now = aws, bucket, writer, now
+        self._riders = riders
         self._lock = threading.Lock()
         self._writing = threading.Lock()
         self._group = _Group()
@@ -70,7 +82,9 @@ class AuditLog:
             self._group = _Group()
         try:
             self._settle_unsure()
-            self._unsure = self._seal(group.entries)
+            # Sealed bytes are written sooner or later, so what rides is in exactly one object.
+            if entries := [*group.entries, *self._riders()]:
+                self._unsure = self._seal(entries)
             self._settle_unsure()
             group.fault = None
         except Fault as fault:

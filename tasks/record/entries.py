@@ -38,5 +38,7 @@ def _decision(standing: Standing) -> dict[str, Any]:
         "rules": list(standing.rules),
         "policy_version": standing.policy_version,
         "detectors": dict(standing.detectors),
+        "units": dict(standing.units),
+        "usd": standing.usd,
         "findings": [[finding.label, finding.confidence, finding.part] for finding in standing.findings],
     }

@@ -11,6 +11,7 @@ from fleet import Fleet, Put, assert_chains_hold, until
 from load import ADDRESS, MASK, Ends
 
 from config.lanes import LANES
+from tasks.record.spending import SPENT
 from tasks.record.standing import Standing, Status
 
 #: How a line hangs in its writer's chain; all else is the entry.
@@ -59,7 +60,8 @@ def assert_nothing_left(fleet: Fleet, *, parked: int = 0) -> None:
 def _by_version(lines: Iterable[Line]) -> dict[str, list[Line]]:
     about: dict[str, list[Line]] = defaultdict(list)
     for line in lines:
-        about[line["item"]["version"]].append(line)
+        if line["event"] != SPENT:
+            about[line["item"]["version"]].append(line)
     return about
 
 

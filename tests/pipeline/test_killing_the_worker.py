@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 from fleet import Fleet, Put, assert_chains_hold, card, running_fleet, said, until
 
+from tasks.record.spending import SPENT
 from tasks.record.standing import Standing, Status
 
 UPLOADS = 200
@@ -91,8 +92,9 @@ def test_all_200_are_decided(aftermath: Aftermath) -> None:
 def test_each_is_decided_once_and_each_action_is_told_once(aftermath: Aftermath) -> None:
     lines = aftermath.fleet.audit_lines()
     assert_chains_hold(lines)
+    told_of = [line for line in lines if line["event"] != SPENT]
     by_item = {
-        put.version: [line for line in lines if line["item"]["version"] == put.version] for put in aftermath.puts
+        put.version: [line for line in told_of if line["item"]["version"] == put.version] for put in aftermath.puts
     }
     for put, standing in zip(aftermath.puts, aftermath.ends, strict=True):
         told = by_item[put.version]

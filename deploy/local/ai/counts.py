@@ -14,6 +14,11 @@ Said = Mapping[str, Any]
 #: (unit as config/prices.yaml names it, how much), from a request and its answer.
 Units = Iterator[tuple[str, float]]
 
+_CHECKS = {
+    "contentFilter": "guardrail-check-content-unit",
+    "promptAttack": "guardrail-check-attack-unit",
+    "sensitiveInformation": "guardrail-check-pii-unit",
+}
 _GUARDRAIL = {
     "contentPolicyUnits": "guardrail-content-unit",
     "topicPolicyUnits": "guardrail-topic-unit",
@@ -66,6 +71,10 @@ def _guardrail(_params: Said, result: Said) -> Units:
     yield from ((unit, result["usage"][name]) for name, unit in _GUARDRAIL.items() if result["usage"][name])
 
 
+def _checks(_params: Said, result: Said) -> Units:
+    yield from ((unit, result["usage"][name]["textUnits"]) for name, unit in _CHECKS.items() if name in result["usage"])
+
+
 def _tokens(params: Said, result: Said) -> Units:
     for kind in ("input", "output"):
         yield f"{kind}-token/{params['modelId']}", result["usage"][f"{kind}Tokens"]
@@ -86,6 +95,7 @@ def _hundreds(characters: int) -> int:
 
 _BILLED: dict[str, Callable[[Said, Said], Units]] = {
     "bedrock-runtime.ApplyGuardrail": _guardrail,
+    "bedrock-runtime.InvokeGuardrailChecks": _checks,
     "bedrock-runtime.Converse": _tokens,
     "comprehend.DetectPiiEntities": _pii,
     "comprehend.DetectToxicContent": _toxicity,

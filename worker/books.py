@@ -1,0 +1,50 @@
+"""The books: one thread that brings what was spent to the audit log, and the day's caps to the fleet."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+
+import structlog
+
+from tasks.aws.faults import Fault
+from tasks.desk import Desk
+
+log = structlog.get_logger("modfleet.books")
+
+#: Seconds between two looks: what a fleet may pass its caps by, and what a killed process may leave untold.
+SECONDS = 5.0
+
+
+class Books:
+    """Keeps a process's books. `tick` does it once; `start` has a thread do it until `close`."""
+
+    def __init__(self, desk: Desk, *, seconds: float = SECONDS) -> None:
+        """Nothing is written yet."""
+        self._desk, self._seconds = desk, seconds
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="books", daemon=True)
+
+    def start(self) -> None:
+        """Begin keeping them."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Write what is left: a process that ends well leaves nothing untold."""
+        self._closing.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        self.tick()
+
+    def tick(self) -> None:
+        """Write what no other object of the audit log has taken along, and tell the fleet what was used up today."""
+        if self._desk.spending.waiting:
+            # What is not written now rides on the next object.
+            with suppress(Fault):
+                self._desk.audit.append(())
+        if self._desk.budget:
+            self._desk.budget.exchange()
+
+    def _run(self) -> None:
+        while not self._closing.wait(self._seconds):
+            self.tick()
