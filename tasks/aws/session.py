@@ -34,6 +34,9 @@ class Rekognition(Protocol):
     def detect_moderation_labels(self, **params: object) -> dict[str, Any]:
         """Labels of one image."""
 
+    def detect_text(self, **params: object) -> dict[str, Any]:
+        """Words and lines in one image."""
+
     def start_content_moderation(self, **params: object) -> dict[str, Any]:
         """A job on one video."""
 
@@ -47,6 +50,9 @@ class Bedrock(Protocol):
     def apply_guardrail(self, **params: object) -> dict[str, Any]:
         """A guardrail's assessment of one text."""
 
+    def invoke_guardrail_checks(self, **params: object) -> dict[str, Any]:
+        """Numbers on one text, by checks that stand in the request."""
+
     def converse(self, **params: object) -> dict[str, Any]:
         """One turn of a language model."""
 
@@ -56,6 +62,9 @@ class Comprehend(Protocol):
 
     def detect_pii_entities(self, **params: object) -> dict[str, Any]:
         """Personal data in one text, by offset."""
+
+    def detect_toxic_content(self, **params: object) -> dict[str, Any]:
+        """What is toxic in each of a few English texts."""
 
 
 class Sns(Protocol):

@@ -25,3 +25,11 @@ class TextChain:
     part: str
     item_id: str
     policy_version: str
+    #: Ask Bedrock's inline checks (InvokeGuardrailChecks) instead of a guardrail.
+    guardrail_checks: bool = False
+    #: What the operator says of the surface, for the classifier.
+    about: str = ""
+    #: What stood before the text, oldest first: earlier messages of its thread. As little to be trusted as the text.
+    context: tuple[str, ...] = ()
+    #: `always`: Comprehend looks for toxic content where it reads the language.
+    toxicity: Literal["always", "never"] = "never"

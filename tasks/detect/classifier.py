@@ -3,51 +3,67 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tasks.aws.calls import call
 from tasks.detect.chain import TextChain
 from tasks.detect.finding import Finding
-from tasks.detect.kind import unreadable
+from tasks.detect.language import UNKNOWN
+from tasks.detect.verdict import DETECTOR, TOOL, complain, leans_to_allow, read_verdict, verdict_schema
 from tasks.ledger import note_looked, note_used
 
 if TYPE_CHECKING:
     from tasks.aws.session import Aws
 
-DETECTOR = "classifier"
-TOOL = "verdict"
-DECISIONS = ("allow", "hold", "reject")
-MOST_SEVERE = 3
-MAX_RULE = 64
-MAX_REASON = 300
-
 #: Room for one verdict. Bedrock reserves this much of the token quota as each request starts.
 MAX_TOKENS = 400
+#: Messages of context, and code points of each: a thread's last words tell what a text means, its first ones rarely.
+MAX_CONTEXT, MAX_SAID = 10, 1_000
 
-FIELDS = ("decision", "severity", "rule", "reason")
-#: The rule of a text that breaks none.
-NO_RULE = "none"
-_RULES_SECTION = re.compile(r"^# Rules$(.*?)(?=^# |\Z)", re.MULTILINE | re.DOTALL)
-_RULE_LINE = re.compile(r"^- `([a-z][a-z0-9-]{0,63})`:", re.MULTILINE)
-_RULE = re.compile(r"[a-z][a-z0-9-]*")
 #: What Bedrock's requestMetadata may not hold.
 _NOT_METADATA = re.compile(r"[^a-zA-Z0-9\s:_@$#=/+,.-]")
 _MAX_METADATA = 256
 
 
-def classify(aws: Aws, text: str, *, chain: TextChain) -> Finding:
-    """The model's verdict on one text that fits its context. Raises what every call raises.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """One text to judge, that fits the model's context, and what is known around it."""
 
-    The item and the policy version name the call in Bedrock's invocation log.
+    text: str
+    #: What stood before it, oldest first; as little to be trusted as the text.
+    context: tuple[str, ...] = ()
+    #: ISO 639 code.
+    language: str = UNKNOWN
+
+
+def classify(aws: Aws, question: Question, *, chain: TextChain) -> Finding:
+    """The model's verdict on one text. Raises what every call raises.
+
+    An answer that is no verdict is sent back once, with what is wrong with it; one that the model or a filter broke
+    off is not. The item and the policy version name the call in Bedrock's invocation log.
     """
+    messages: list[dict[str, Any]] = [{"role": "user", "content": [{"text": fence(question)}]}]
+    answer = _converse(aws, messages, chain=chain)
+    verdict = read_verdict(answer, model=chain.classifier_model, part=chain.part)
+    if not (complaint := complain(answer)):
+        return verdict
+    messages += [answer["output"]["message"], complaint]
+    better = read_verdict(_converse(aws, messages, chain=chain), model=chain.classifier_model, part=chain.part)
+    # Still unreadable, where the second answer lets pass what the first, however badly put, did not.
+    return verdict if better.label == "classifier/allow" and not leans_to_allow(answer) else better
+
+
+def _converse(aws: Aws, messages: list[dict[str, Any]], *, chain: TextChain) -> dict[str, Any]:
     answer = call(
         aws.detect,
         aws.bedrock.converse,
         modelId=chain.classifier_model,
-        system=[{"text": chain.prompt}],
-        messages=[{"role": "user", "content": [{"text": fence(text)}]}],
+        system=[{"text": text} for text in (chain.prompt, _place(chain.about)) if text],
+        messages=messages,
         inferenceConfig={"maxTokens": MAX_TOKENS, "temperature": 0.0},
         toolConfig={
             "tools": [
@@ -66,85 +82,34 @@ def classify(aws: Aws, text: str, *, chain: TextChain) -> Finding:
     note_looked(DETECTOR, chain.classifier_model)
     for unit, counted in (("input-token", "inputTokens"), ("output-token", "outputTokens")):
         note_used(f"{unit}/{chain.classifier_model}", float(answer.get("usage", {}).get(counted, 0)))
-    return read_verdict(answer, model=chain.classifier_model, part=chain.part)
+    return answer
 
 
-def verdict_schema(prompt: str) -> dict[str, Any]:
-    """JSON schema of the only answer that the model can give, with the rules that the prompt names."""
-    return {
-        "type": "object",
-        "additionalProperties": False,
-        "required": list(FIELDS),
-        "properties": {
-            "decision": {"type": "string", "enum": list(DECISIONS)},
-            "severity": {"type": "integer", "minimum": 0, "maximum": MOST_SEVERE},
-            "rule": {"type": "string", "enum": [NO_RULE, *rules_of(prompt)]},
-            "reason": {"type": "string", "maxLength": MAX_REASON},
-        },
-    }
+def _place(about: str) -> str:
+    about = about.strip()
+    return f"# This place\n\nIts operator says of the place where the text stands:\n\n{about}" if about else ""
 
 
-def rules_of(prompt: str) -> list[str]:
-    """The slugs listed as "- `slug`: ..." in the prompt's section "# Rules"."""
-    section = _RULES_SECTION.search(prompt)
-    return _RULE_LINE.findall(section[1]) if section else []
+def fence(question: Question) -> str:
+    """The user's turn: the text, and what stood before it, between marks that neither can hold.
 
-
-def fence(text: str) -> str:
-    """The text between two marks that it cannot hold itself: to forge them, it would have to name its own hash."""
-    mark = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32]
-    return f"Text under review, between the two lines that say {mark}:\n{mark}\n{text}\n{mark}\nGive your verdict."
-
-
-def read_verdict(answer: Mapping[str, Any], *, model: str, part: str = "body") -> Finding:
-    """`classifier/DECISION`, its rule, and its severity scaled to 0-100; else `unreadable/classifier`.
-
-    Whatever is not exactly one valid verdict is no verdict: a model that filtered its answer, ran out of
-    tokens, answered in prose or contradicted itself has cleared nothing.
+    The marks are made of all that stands between them: to forge one, a text would have to name its own hash.
     """
-    verdict = _verdict(answer)
-    if verdict is None:
-        return unreadable("classifier", detector=DETECTOR, detector_version=model, part=part)
-    return Finding(
-        detector=DETECTOR,
-        detector_version=model,
-        label=f"classifier/{verdict['decision']}",
-        confidence=verdict["severity"] / MOST_SEVERE * 100,
-        rule=verdict["rule"],
-        part=part,
-    )
+    material = json.dumps([question.text, *question.context]).encode()
+    mark, before = (hashlib.sha256(name + material).hexdigest()[:32] for name in (b"text", b"context"))
+    lines = [f"Text under review, between the two lines that say {mark}:", mark, question.text, mark]
+    if question.context:
+        around = [line for said in question.context for line in (before, said)]
+        lines = [f"Context, each message between two lines that say {before}:", *around, before, *lines]
+    if question.language != UNKNOWN:
+        lines.append(f"Its language, by a machine's guess: {question.language}.")
+    return "\n".join([*lines, "Give your verdict."])
 
 
-def _verdict(answer: Mapping[str, Any]) -> dict[str, Any] | None:
-    if answer.get("stopReason") != "tool_use":
-        return None
-    blocks = answer.get("output", {}).get("message", {}).get("content", [])
-    uses = [block["toolUse"] for block in blocks if "toolUse" in block]
-    if len(uses) != 1 or uses[0].get("name") != TOOL:
-        return None
-    verdict = uses[0].get("input")
-    return verdict if isinstance(verdict, dict) and _is_valid(verdict) else None
-
-
-def _is_valid(verdict: dict[str, Any]) -> bool:
-    if set(verdict) != set(FIELDS):
-        return False
-    decision, severity, rule, reason = (verdict[name] for name in FIELDS)
-    return (
-        decision in DECISIONS
-        and type(severity) is int  # not bool, which is an int
-        and 0 <= severity <= MOST_SEVERE
-        and isinstance(rule, str)
-        and len(rule) <= MAX_RULE
-        and _RULE.fullmatch(rule) is not None
-        and isinstance(reason, str)
-        and not _contradicts(decision, severity)
-    )
-
-
-def _contradicts(decision: str, severity: int) -> bool:
-    """Allowed although severe, or rejected for nothing."""
-    return (decision == "allow" and severity > 1) or (decision == "reject" and severity == 0)
+def newest(context: Iterable[str]) -> tuple[str, ...]:
+    """The context that is worth its tokens: the last MAX_CONTEXT messages, of each the first MAX_SAID code points."""
+    said = [message[:MAX_SAID].encode("utf-8", "replace").decode() for message in context if message.strip()]
+    return tuple(said[-MAX_CONTEXT:])
 
 
 def _metadata(value: str) -> str:

@@ -11,6 +11,7 @@ from tasks.aws.calls import call
 from tasks.aws.faults import Unreadable
 from tasks.detect.chunks import Chunk, split
 from tasks.detect.finding import Finding
+from tasks.detect.patterns import find_by_pattern
 from tasks.ledger import note_looked, note_used
 
 if TYPE_CHECKING:
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
 DETECTOR = "comprehend-pii"
 #: Comprehend states no model version.
 VERSION = "unversioned"
+#: The languages that DetectPiiEntities reads; any other is asked about as ENGLISH, which finds what is written alike
+#: everywhere, and by pattern.
+#: https://docs.aws.amazon.com/comprehend/latest/APIReference/API_DetectPiiEntities.html
+LANGUAGES = ("en", "es")
+ENGLISH = "en"
 
 #: Bytes of UTF-8 that one call takes: https://docs.aws.amazon.com/comprehend/latest/dg/guidelines-and-limits.html
 MAX_TEXT_BYTES = 100_000
@@ -55,20 +61,26 @@ def looks_like_pii(text: str) -> bool:
     return _SUGGESTIONS.search(text) is not None
 
 
-def find_pii(aws: Aws, text: str, *, part: str) -> tuple[Finding, ...]:
-    """Personal data in an English text of any length, by span, without duplicates.
+def find_pii(aws: Aws, text: str, *, part: str, language: str = ENGLISH) -> tuple[Finding, ...]:
+    """Personal data in a text of any length, by span, without duplicates.
+
+    `language` is an ISO 639 code. In one that Comprehend does not read the detector's version says so
+    (`en-fallback:de`), and the detector `patterns` looks too.
 
     Raises Unreadable (`pii-offsets`) when an answer's offsets do not fit the text, and what every call raises.
     """
+    read = language in LANGUAGES
+    code, version = (language, VERSION) if read else (ENGLISH, f"en-fallback:{language}")
     found: list[Finding] = []
     for chunk in split(text, limit=MAX_TEXT_BYTES, overlap=OVERLAP):
         if not chunk.text.strip():
             continue
-        answer = call(aws.detect, aws.comprehend.detect_pii_entities, Text=chunk.text, LanguageCode="en")
-        note_looked(DETECTOR, VERSION)
+        answer = call(aws.detect, aws.comprehend.detect_pii_entities, Text=chunk.text, LanguageCode=code)
+        note_looked(DETECTOR, version)
         note_used("pii-unit", pii_units(chunk.text))
-        found += read_pii(answer, chunk, part=part)
-    return merge(found)
+        found += read_pii(answer, chunk, part=part, version=version)
+    # Whatever Comprehend has made of it, and however sure it was, a pattern stands by itself.
+    return merge(found if read else [*found, *find_by_pattern(text, part=part)])
 
 
 def pii_units(text: str) -> int:
@@ -76,7 +88,7 @@ def pii_units(text: str) -> int:
     return max(3, -(-len(text) // 100))
 
 
-def read_pii(answer: Mapping[str, Any], chunk: Chunk, *, part: str) -> list[Finding]:
+def read_pii(answer: Mapping[str, Any], chunk: Chunk, *, part: str, version: str = VERSION) -> list[Finding]:
     """One finding per entity in the answer about one chunk, its span in the whole text.
 
     Raises Unreadable (`pii-offsets`): masking the wrong letters would both destroy and publish.
@@ -86,7 +98,7 @@ def read_pii(answer: Mapping[str, Any], chunk: Chunk, *, part: str) -> list[Find
     return [
         Finding(
             detector=DETECTOR,
-            detector_version=VERSION,
+            detector_version=version,
             label=f"pii/{entity['Type']}",
             confidence=float(entity["Score"]) * 100,
             span=_span(entity, chunk, is_wide=is_wide),

@@ -1,17 +1,21 @@
-"""Look at a text: the guardrail, then the classifier for the gray zone, then personal data where it may be."""
+"""Look at a text: the guardrail, the classifier for the gray zone, toxic content, personal data where it may be."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from tasks.decide.kinds import PROMPT_ATTACK
 from tasks.detect.chain import TextChain
 from tasks.detect.chunks import split
-from tasks.detect.classifier import classify
+from tasks.detect.classifier import Question, classify, newest
 from tasks.detect.finding import Finding
 from tasks.detect.guardrail import DETECTOR as GUARDRAIL
-from tasks.detect.guardrail import ask_guardrail
+from tasks.detect.guardrail import GuardrailAnswer, ask_guardrail
+from tasks.detect.guardrail_checks import ask_checks
+from tasks.detect.language import language_of
 from tasks.detect.pii import find_pii, looks_like_pii
+from tasks.detect.toxicity import find_toxicity
 from tasks.ledger import note_looked
 
 if TYPE_CHECKING:
@@ -36,14 +40,50 @@ def look_at_text(aws: Aws, text: str, *, chain: TextChain) -> tuple[Finding, ...
             note_looked(GUARDRAIL, "blank")
         return ()
     chunks = [chunk.text for chunk in split(text, limit=CHUNK_BYTES, overlap=OVERLAP, encoding="utf-16-le")]
-    looked = [(chunk, ask_guardrail(aws, chunk, chain=chain)) for chunk in chunks]
+    looked = [(chunk, ask(aws, chunk, chain=chain)) for chunk in chunks]
     findings = strongest(finding for _, answer in looked for finding in answer.findings)
+    language = Language(text)
     if chain.is_gray(findings):
-        gray = (chunk for chunk, answer in looked if chain.is_gray(answer.findings))
-        findings += strongest(classify(aws, chunk, chain=chain) for chunk in gray)
+        gray = [chunk for chunk, answer in looked if chain.is_gray(answer.findings)]
+        findings += strongest(_judge(aws, gray, chain=chain, language=language()))
+    if chain.toxicity == "always":
+        findings += find_toxicity(aws, text, part=chain.part, language=language())
     if _wants_pii(text, chain, suggested=any(answer.suggests_pii for _, answer in looked)):
-        findings += find_pii(aws, text, part=chain.part)
+        findings += find_pii(aws, text, part=chain.part, language=language())
     return findings
+
+
+def ask(aws: Aws, text: str, *, chain: TextChain) -> GuardrailAnswer:
+    """What the guardrail, or the checks in its place, see in a text that fits one call."""
+    return (ask_checks if chain.guardrail_checks else ask_guardrail)(aws, text, chain=chain)
+
+
+class Language:
+    """The language of a text, told when somebody first wants to know: most texts never need it."""
+
+    def __init__(self, text: str) -> None:
+        self._text, self._told = text, ""
+
+    def __call__(self) -> str:
+        """An ISO 639 code."""
+        self._told = self._told or language_of(self._text)
+        return self._told
+
+
+def _judge(aws: Aws, texts: list[str], *, chain: TextChain, language: str) -> Iterator[Finding]:
+    context = _fair(aws, chain)
+    for text in texts:
+        yield classify(aws, Question(text=text, context=context, language=language), chain=chain)
+
+
+def _fair(aws: Aws, chain: TextChain) -> tuple[str, ...]:
+    """The context, unless it gives orders to the classifier: an uploader can write that too, a message before."""
+    context = newest(chain.context)
+    if not context:
+        return ()
+    seen = ask(aws, "\n".join(context), chain=chain).findings
+    unfair = (f"guardrail/{PROMPT_ATTACK}", "unreadable/")
+    return () if any(finding.label.startswith(unfair) for finding in seen) else context
 
 
 def strongest(findings: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -38,6 +38,7 @@ _TARGETS = {
 }
 _PATHS = {
     re.compile(r"/guardrail/[^/]+/version/[^/]+/apply"): "bedrock-runtime.ApplyGuardrail",
+    re.compile(r"/guardrail-checks/invoke"): "bedrock-runtime.InvokeGuardrailChecks",
     re.compile(r"/model/[^/]+/converse"): "bedrock-runtime.Converse",
     re.compile(r"/2020-05-31/distribution/[^/]+/invalidation/?"): "cloudfront.CreateInvalidation",
 }

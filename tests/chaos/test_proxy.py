@@ -36,6 +36,10 @@ CALLS: dict[str, Call] = {
     "bedrock-runtime.ApplyGuardrail": lambda aws, _: aws.bedrock.apply_guardrail(
         guardrailIdentifier="g", guardrailVersion="1", source="INPUT", content=[{"text": {"text": "t"}}]
     ),
+    "bedrock-runtime.InvokeGuardrailChecks": lambda aws, _: aws.bedrock.invoke_guardrail_checks(
+        messages=[{"role": "user", "content": [{"text": "t"}]}],
+        checks={"contentFilter": {"categories": [{"category": "HATE"}]}},
+    ),
     "bedrock-runtime.Converse": lambda aws, _: aws.bedrock.converse(modelId="m"),
     "comprehend.DetectPiiEntities": lambda aws, _: aws.comprehend.detect_pii_entities(Text="t", LanguageCode="en"),
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -12,8 +11,12 @@ from botocore.stub import ANY, Stubber
 
 from tasks.aws.faults import Denied
 from tasks.aws.session import Aws
+from tasks.detect.classifier import Question, fence
 from tasks.detect.finding import Finding
+from tasks.detect.guardrail_checks import ATTACKS, CONTENT
 from tasks.detect.text import TextChain, look_at_text, strongest
+from tasks.detect.verdict import complain
+from tasks.ledger import looked, open_ledger
 
 Stub = Callable[[object], Stubber]
 Recorded = Callable[[str], dict[str, Any]]
@@ -37,6 +40,9 @@ CHAIN = TextChain(
     item_id="i" * 64,
     policy_version="p(1)",
 )
+
+
+ABOUT = "# This place\n\nIts operator says of the place where the text stands:\n\nHomework help."
 
 
 def guard_request(text: str) -> dict[str, Any]:
@@ -71,24 +77,23 @@ def test_a_clean_text_costs_one_call(offline_aws: Aws, stub: Stub, recorded: Rec
 def test_the_classifier_is_asked_in_the_gray_zone_with_the_text_in_the_users_turn_only(
     offline_aws: Aws, stub: Stub, recorded: Recorded
 ) -> None:
-    text = "you lot again"
+    text = "you lot are here again"
     stubber = stub(offline_aws.bedrock)
     stubber.add_response("apply_guardrail", recorded(GUARD + "low-not-acted-on"), guard_request(text))
-    mark = hashlib.sha256(text.encode()).hexdigest()[:32]
-    user = f"Text under review, between the two lines that say {mark}:\n{mark}\n{text}\n{mark}\nGive your verdict."
+    user = fence(Question(text=text, language="en"))
     stubber.add_response(
         "converse",
         recorded(CONVERSE + "reject"),
         {
             "modelId": "amazon.nova-lite-v1:0",
-            "system": [{"text": "You are a content moderator."}],
+            "system": [{"text": "You are a content moderator."}, {"text": ABOUT}],
             "messages": [{"role": "user", "content": [{"text": user}]}],
             "inferenceConfig": {"maxTokens": 400, "temperature": 0.0},
             "toolConfig": {"tools": ANY, "toolChoice": {"tool": {"name": "verdict"}}},
             "requestMetadata": {"item": "i" * 64, "policy": "p-1-"},
         },
     )
-    findings = look_at_text(offline_aws, text, chain=CHAIN)
+    findings = look_at_text(offline_aws, text, chain=replace(CHAIN, about=" Homework help.\n"))
     assert labels(findings) == ["guardrail/INSULTS", "classifier/reject"]
     assert {finding.part for finding in findings} == {"caption"}
 
@@ -118,7 +123,7 @@ def test_comprehend_is_asked_where_the_surface_or_a_suggestion_says_so(
         found = {"Entities": [{"Score": 0.9, "Type": "NAME", "BeginOffset": 0, "EndOffset": 4}]}
         comprehend.add_response("detect_pii_entities", found, {"Text": text, "LanguageCode": "en"})
     findings = look_at_text(offline_aws, text, chain=replace(CHAIN, pii=pii))
-    assert labels(findings) == (["pii/NAME"] if asked else [])
+    assert [label for label in labels(findings) if label != "pii/EMAIL"] == (["pii/NAME"] if asked else [])
 
 
 def test_a_long_text_is_read_in_pieces_and_only_the_gray_one_is_argued_about(
@@ -137,6 +142,149 @@ def test_a_bad_answer_of_the_classifier_is_held(offline_aws: Aws, stub: Stub, re
     stubber.add_response("apply_guardrail", recorded(GUARD + "low-not-acted-on"))
     stubber.add_response("converse", recorded(CONVERSE + "bad-content-filtered"))
     assert labels(look_at_text(offline_aws, "x", chain=CHAIN)) == ["guardrail/INSULTS", "unreadable/classifier"]
+
+
+def converse_answer(**changes: object) -> dict[str, Any]:
+    """A verdict to allow, with changes."""
+    verdict = {"decision": "allow", "severity": 0, "rule": "none", "reason": "harmless"} | changes
+    use = {"toolUseId": "t1", "name": "verdict", "input": verdict}
+    return {
+        "stopReason": "tool_use",
+        "output": {"message": {"role": "assistant", "content": [{"toolUse": use}]}},
+        "usage": {"inputTokens": 100, "outputTokens": 10, "totalTokens": 110},
+        "metrics": {"latencyMs": 1},
+    }
+
+
+def asked_again(answer: dict[str, Any], complaint: str) -> dict[str, Any]:
+    """The request with which the classifier should be asked a second time."""
+    told = {"toolUseId": "t1", "content": [{"text": complaint}], "status": "error"}
+    messages = [ANY, answer["output"]["message"], {"role": "user", "content": [{"toolResult": told}]}]
+    rest = ("modelId", "system", "inferenceConfig", "toolConfig", "requestMetadata")
+    return {"messages": messages, **dict.fromkeys(rest, ANY)}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "label"),
+    [
+        ({"severity": "0"}, {"decision": "hold"}, "classifier/hold"),
+        ({"reason": 7}, {}, "classifier/allow"),
+        ({"reason": 7}, {"reason": 7}, "unreadable/classifier"),
+        ({"decision": "block", "severity": 3}, {}, "unreadable/classifier"),
+    ],
+    ids=["bettered", "bettered to allow", "no better", "not bettered to allow what it meant to block"],
+)
+def test_an_answer_that_is_no_verdict_is_sent_back_once_and_both_are_metered(
+    offline_aws: Aws, stub: Stub, recorded: Recorded, *, first: dict[str, Any], second: dict[str, Any], label: str
+) -> None:
+    stubber = stub(offline_aws.bedrock)
+    stubber.add_response("apply_guardrail", recorded(GUARD + "low-not-acted-on"))
+    wrong = converse_answer(**first)
+    complaint = complain(wrong)
+    assert complaint is not None
+    said = complaint["content"][0]["toolResult"]["content"][0]["text"]
+    stubber.add_response("converse", wrong)
+    stubber.add_response("converse", converse_answer(**second), asked_again(wrong, said))
+    with open_ledger() as ledger:
+        findings = look_at_text(offline_aws, "x", chain=CHAIN)
+    assert labels(findings) == ["guardrail/INSULTS", label]
+    assert ledger.used["input-token/amazon.nova-lite-v1:0"] == 200
+    assert ledger.used["output-token/amazon.nova-lite-v1:0"] == 20
+
+
+@pytest.mark.parametrize(("case", "kept"), [("nothing", True), ("attack", False), ("half-covered", False)])
+def test_context_goes_to_the_classifier_unless_it_gives_orders(
+    offline_aws: Aws, stub: Stub, recorded: Recorded, *, case: str, kept: bool
+) -> None:
+    chain = replace(CHAIN, context=("they said", "we said"))
+    stubber = stub(offline_aws.bedrock)
+    stubber.add_response("apply_guardrail", recorded(GUARD + "low-not-acted-on"), guard_request("x"))
+    attack = {"type": "PROMPT_ATTACK", "confidence": "LOW", "action": "NONE", "detected": True}
+    answer = recorded(GUARD + ("nothing" if case == "attack" else case))
+    if case == "attack":
+        answer["assessments"] = [{"contentPolicy": {"filters": [attack]}}]
+    stubber.add_response("apply_guardrail", answer, guard_request("they said\nwe said"))
+    user = fence(Question(text="x", context=chain.context if kept else ()))
+    rest = ("modelId", "system", "inferenceConfig", "toolConfig", "requestMetadata")
+    stubber.add_response(
+        "converse",
+        recorded(CONVERSE + "allow"),
+        {"messages": [{"role": "user", "content": [{"text": user}]}], **dict.fromkeys(rest, ANY)},
+    )
+    assert labels(look_at_text(offline_aws, "x", chain=chain)) == ["guardrail/INSULTS", "classifier/allow"]
+
+
+def test_context_costs_nothing_where_the_classifier_is_not_asked(
+    offline_aws: Aws, stub: Stub, recorded: Recorded
+) -> None:
+    stub(offline_aws.bedrock).add_response("apply_guardrail", recorded(GUARD + "nothing"), guard_request("hello"))
+    assert look_at_text(offline_aws, "hello", chain=replace(CHAIN, context=("before",))) == ()
+
+
+GERMAN = "Schreib mir an hans@beispiel.de oder ruf mich morgen wieder an."
+ENGLISH = "This is what people say to each other all day."
+
+
+def toxic_answer(score: float) -> dict[str, Any]:
+    """What Comprehend answers about one segment."""
+    return {"ResultList": [{"Labels": [{"Name": "INSULT", "Score": score}], "Toxicity": score}]}
+
+
+@pytest.mark.parametrize("text", [ENGLISH, "x"], ids=["English", "nobody can tell"])
+def test_toxic_content_is_looked_for_where_the_surface_asks(
+    offline_aws: Aws, stub: Stub, recorded: Recorded, text: str
+) -> None:
+    stub(offline_aws.bedrock).add_response("apply_guardrail", recorded(GUARD + "nothing"))
+    request = {"TextSegments": [{"Text": text}], "LanguageCode": "en"}
+    stub(offline_aws.comprehend).add_response("detect_toxic_content", toxic_answer(0.75), request)
+    (finding,) = look_at_text(offline_aws, text, chain=replace(CHAIN, toxicity="always", pii="never"))
+    assert (finding.label, finding.confidence, finding.part) == ("toxicity/INSULT", 75.0, "caption")
+
+
+def test_where_comprehend_does_not_read_the_language_the_record_names_the_fallback(
+    offline_aws: Aws, stub: Stub, recorded: Recorded
+) -> None:
+    stub(offline_aws.bedrock).add_response("apply_guardrail", recorded(GUARD + "nothing"))
+    stub(offline_aws.comprehend).add_response(
+        "detect_pii_entities", {"Entities": []}, {"Text": GERMAN, "LanguageCode": "en"}
+    )
+    with open_ledger():
+        findings = look_at_text(offline_aws, GERMAN, chain=replace(CHAIN, toxicity="always", pii="always"))
+        named = looked()
+    assert named["comprehend-toxicity"] == "unsupported:de"
+    assert named["comprehend-pii"] == "en-fallback:de"
+    (email,) = findings
+    assert (email.label, email.detector) == ("pii/EMAIL", "patterns")
+    assert GERMAN[slice(*email.span or ())] == "hans@beispiel.de"
+
+
+def test_spanish_is_asked_about_in_spanish(offline_aws: Aws, stub: Stub, recorded: Recorded) -> None:
+    text = "Escríbeme mañana a la dirección que te di, por favor."
+    stub(offline_aws.bedrock).add_response("apply_guardrail", recorded(GUARD + "nothing"))
+    request = {"Text": text, "LanguageCode": "es"}
+    stub(offline_aws.comprehend).add_response("detect_pii_entities", {"Entities": []}, request)
+    with open_ledger():
+        assert look_at_text(offline_aws, text, chain=replace(CHAIN, pii="always")) == ()
+        assert looked()["comprehend-pii"] == "unversioned"
+
+
+def test_the_inline_checks_stand_in_for_the_guardrail(offline_aws: Aws, stub: Stub) -> None:
+    categories = {"contentFilter": CONTENT, "promptAttack": ATTACKS}
+    results = {
+        check: {"results": [{"category": name, "severityScore": 0.95 if name == "HATE" else 0.0} for name in names]}
+        for check, names in categories.items()
+    }
+    checks = {check: {"categories": [{"category": name} for name in names]} for check, names in categories.items()}
+    stub(offline_aws.bedrock).add_response(
+        "invoke_guardrail_checks",
+        {"results": results, "usage": {"contentFilter": {"textUnits": 1}}},
+        {"messages": [{"role": "user", "content": [{"text": "x"}]}], "checks": checks},
+    )
+    with open_ledger() as ledger:
+        findings = look_at_text(offline_aws, "x", chain=replace(CHAIN, guardrail_checks=True, pii="never"))
+    assert [(finding.label, finding.confidence) for finding in findings] == [("guardrail/HATE", 95.0)]
+    assert ledger.looked == {"guardrail": "checks"}
+    assert ledger.used == {"guardrail-check-content-unit": 1.0}
 
 
 def test_a_missing_guardrail_is_an_engineers_problem_and_no_clearance(offline_aws: Aws, stub: Stub) -> None:

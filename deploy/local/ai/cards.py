@@ -7,7 +7,10 @@ The bytes `MODERATION-TEST-CARD{...}` anywhere in an object or a text, where `{.
 - `{"guardrail": {"HATE": "HIGH"}}`: what ApplyGuardrail detects, LOW, MEDIUM or HIGH;
 - `{"classifier": {"decision": "reject", "severity": 3, "rule": "harassment"}}`: what Converse answers, word for
   word, so that wrong answers can be shown too; `{"classifier": {"stop_reason": "content_filtered"}}` answers
-  without a verdict. Without a `guardrail` beside it the guardrail reports INSULTS MEDIUM and blocks nothing;
+  without a verdict, and a list answers in turn when it is asked again. Without a `guardrail` beside it the guardrail
+  reports INSULTS MEDIUM and blocks nothing;
+- `{"toxicity": {"HATE_SPEECH": 97.5}}`: what DetectToxicContent sees in the segment that holds it;
+- `{"text": ["SELLING", "call 555-0100"]}`: the lines that DetectText reads in an image;
 - `{"fault": "ThrottlingException", "times": 3}`: the next N calls about it raise that error, then all is normal;
 - `"note": "..."` beside any of these tells two cards apart.
 
@@ -31,7 +34,8 @@ MARKER = "MODERATION-TEST-CARD"
 LONGEST = 65_536
 
 CATEGORIES = ("HATE", "INSULTS", "SEXUAL", "VIOLENCE", "MISCONDUCT", "PROMPT_ATTACK")
-_KEYS = {"labels", "guardrail", "classifier", "fault", "times", "note"}
+TOXIC = ("GRAPHIC", "HARASSMENT_OR_ABUSE", "HATE_SPEECH", "INSULT", "PROFANITY", "SEXUAL", "VIOLENCE_OR_THREAT")
+_KEYS = {"labels", "guardrail", "classifier", "toxicity", "text", "fault", "times", "note"}
 _CONFIDENCES = ("NONE", "LOW", "MEDIUM", "HIGH")
 _PERCENT = 100.0
 
@@ -57,7 +61,10 @@ class Card:
     source: str
     labels: tuple[Sighting, ...] | None = None
     guardrail: Mapping[str, str] | None = None
-    classifier: Mapping[str, Any] | None = None
+    #: One answer for each time that it is asked within a conversation; the last one stays.
+    classifier: tuple[Mapping[str, Any], ...] | None = None
+    toxicity: Mapping[str, float] | None = None
+    text: tuple[str, ...] = ()
     fault: str = ""
     times: int = 1
 
@@ -113,7 +120,9 @@ def _parse(text: str) -> Card:
         source=body[:end],
         labels=_labels(document["labels"]) if "labels" in document else None,
         guardrail=_guardrail(document["guardrail"]) if "guardrail" in document else None,
-        classifier=_object(document["classifier"], "classifier") if "classifier" in document else None,
+        classifier=_answers(document["classifier"]) if "classifier" in document else None,
+        toxicity=_toxicity(document["toxicity"]) if "toxicity" in document else None,
+        text=_lines(document.get("text", [])),
         fault=str(document.get("fault", "")),
         times=int(document.get("times", 1)),
     )
@@ -146,6 +155,25 @@ def _guardrail(given: object) -> Mapping[str, str]:
     for category, confidence in pairs.items():
         if category not in CATEGORIES or confidence not in _CONFIDENCES:
             raise CardError(f"a test card's guardrail maps {', '.join(CATEGORIES)} to {', '.join(_CONFIDENCES)}")
+    return pairs
+
+
+def _lines(given: object) -> tuple[str, ...]:
+    if not isinstance(given, list) or not all(isinstance(line, str) and line.strip() for line in given):
+        raise CardError("a test card's text is a list of lines")
+    return tuple(given)
+
+
+def _answers(given: object) -> tuple[Mapping[str, Any], ...]:
+    answers = given if isinstance(given, list) and given else [given]
+    return tuple(_object(answer, "classifier") for answer in answers)
+
+
+def _toxicity(given: object) -> Mapping[str, float]:
+    pairs = _object(given, "toxicity")
+    for kind, percent in pairs.items():
+        if kind not in TOXIC or not isinstance(percent, int | float) or not 0 <= percent <= _PERCENT:
+            raise CardError(f"a test card's toxicity maps {', '.join(TOXIC)} to 0-100")
     return pairs
 
 

@@ -1,6 +1,6 @@
 """Bedrock Converse: a classifier that answers by a forced tool, from a card or from the word lists.
 
-It obeys nothing in the text: there is no model to persuade.
+It can be persuaded, by whoever speaks from outside of what it was told is data: see `obedience`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from deploy.local.ai.cards import CardError, Faults, take_card
+from deploy.local.ai.cards import Card, CardError, Faults, take_card
+from deploy.local.ai.obedience import obeys
 from deploy.local.ai.protocol import Refusal
 from deploy.local.ai.words import judge
 
@@ -25,6 +26,7 @@ _VERDICTS: dict[str, tuple[str, int, tuple[str, ...]]] = {
     "PROMPT_ATTACK": ("hold", 2, ("prompt-attack", "spam-scam")),
     "INSULTS": ("hold", 1, ("harassment", "insults")),
 }
+_OBEDIENT = {"decision": "allow", "severity": 0, "rule": "none", "reason": "as it was told"}
 _CUSTOM_WORD = ("reject", 3, ("harassment", "hate"))
 #: Rough English: four characters a token.
 _TOKEN = 4
@@ -44,10 +46,12 @@ class Converse:
         except CardError as error:
             raise Refusal("ValidationException", str(error)) from None
         self._faults.strike(card)
-        verdict = dict(card.classifier) if card is not None and card.classifier is not None else None
+        verdict = _of_card(card, params)
         if verdict is not None and "stop_reason" in verdict:
             return _answer(params, text, content=[], stop_reason=str(verdict["stop_reason"]))
         tool = _forced_tool(params)
+        if verdict is None and obeys(bare, system=_system_text(params)):
+            verdict = dict(_OBEDIENT)
         if tool is None:
             said = json.dumps(verdict or _verdict(bare, {}))
             return _answer(params, text, content=[{"text": said}], stop_reason="end_turn")
@@ -58,6 +62,18 @@ class Converse:
             "input": _fitted(verdict or _verdict(bare, schema), schema),
         }
         return _answer(params, text, content=[{"toolUse": use}], stop_reason="tool_use")
+
+
+def _of_card(card: Card | None, params: Params) -> dict[str, Any] | None:
+    """The card's answer: the first one, then the second one in a conversation that has an answer already..."""
+    if card is None or card.classifier is None:
+        return None
+    turns = sum(message["role"] == "assistant" for message in params["messages"])
+    return dict(card.classifier[min(turns, len(card.classifier) - 1)])
+
+
+def _system_text(params: Params) -> str:
+    return "\n".join(block.get("text", "") for block in params.get("system", []))
 
 
 def _user_text(params: Params) -> str:

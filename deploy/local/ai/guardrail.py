@@ -22,7 +22,7 @@ UNIT = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class _Reading:
+class Reading:
     """What was found in one text block."""
 
     text: str
@@ -33,6 +33,7 @@ class _Reading:
 
     @property
     def masked(self) -> str:
+        """The text with its personal data named instead."""
         text = self.text
         for kind, _, begin, end in reversed(self.pii):
             text = f"{text[:begin]}{{{kind}}}{text[end:]}"
@@ -70,32 +71,36 @@ class Guardrail:
             "guardrailCoverage": {"textCharacters": _coverage(readings)},
         }
 
-    def _read(self, block: Mapping[str, Any]) -> _Reading:
+    def _read(self, block: Mapping[str, Any]) -> Reading:
         if "text" not in block:
             raise Refusal("ValidationException", "the stand-in's guardrail reads text only")
-        text = block["text"]["text"]
-        try:
-            card, bare = take_card(text)
-        except CardError as error:
-            raise Refusal("ValidationException", str(error)) from None
-        self._faults.strike(card)
-        entities = ((GUARDRAIL_KINDS.get(p.kind), text[p.begin : p.end], p.begin, p.end) for p in find_pii(bare))
-        pii = tuple((kind, match, begin, end) for kind, match, begin, end in entities if kind)
-        return _Reading(text, card, judge(bare), pii)
+        return read_text(block["text"]["text"], self._faults)
 
 
-def _filters(readings: list[_Reading], *, everything: bool) -> list[dict[str, Any]]:
+def read_text(text: str, faults: Faults) -> Reading:
+    """What the lists, the patterns and a card say of one text. Raises Refusal, for a card too."""
+    try:
+        card, bare = take_card(text)
+    except CardError as error:
+        raise Refusal("ValidationException", str(error)) from None
+    faults.strike(card)
+    entities = ((GUARDRAIL_KINDS.get(p.kind), text[p.begin : p.end], p.begin, p.end) for p in find_pii(bare))
+    pii = tuple((kind, match, begin, end) for kind, match, begin, end in entities if kind)
+    return Reading(text, card, judge(bare), pii)
+
+
+def _filters(readings: list[Reading], *, everything: bool) -> list[dict[str, Any]]:
     """One entry per detected category, and with `everything` (outputScope FULL) the others too."""
     entries = []
     for category in CATEGORIES:
-        confidence = strongest([_confidence(reading, category) for reading in readings])
+        confidence = strongest([confidence_in(reading, category) for reading in readings])
         if everything or confidence != "NONE":
             entries.append(_filter(category, confidence, "LOW" if _is_gray(readings, category) else STRENGTH))
     return entries
 
 
-def _confidence(reading: _Reading, category: str) -> str:
-    """A card's word is final for its text; a classifier's card wants the gray zone reached."""
+def confidence_in(reading: Reading, category: str) -> str:
+    """Its level, or NONE. A card's word is final for its text; a classifier's card wants the gray zone reached."""
     card = reading.card
     if card is not None and card.guardrail is not None:
         return card.guardrail.get(category, "NONE")
@@ -104,7 +109,7 @@ def _confidence(reading: _Reading, category: str) -> str:
     return reading.judgement.categories.get(category, "NONE")
 
 
-def _is_gray(readings: list[_Reading], category: str) -> bool:
+def _is_gray(readings: list[Reading], category: str) -> bool:
     """Whether a classifier's card brought this up: at strength LOW, MEDIUM is detected and not blocked."""
     return category == "INSULTS" and any(
         reading.card is not None and reading.card.classifier is not None and reading.card.guardrail is None
@@ -124,7 +129,7 @@ def _filter(category: str, confidence: str, strength: str) -> dict[str, Any]:
     }
 
 
-def _words(readings: list[_Reading]) -> dict[str, list[dict[str, Any]]]:
+def _words(readings: list[Reading]) -> dict[str, list[dict[str, Any]]]:
     custom = _distinct(word for reading in readings for word in reading.judgement.custom_words)
     profane = _distinct(word for reading in readings for word in reading.judgement.profanity)
     blocked = {"action": "BLOCKED", "detected": True}
@@ -142,7 +147,7 @@ def _pii_entity(kind: str, match: str) -> dict[str, Any]:
     return {"type": kind, "match": match, "action": "ANONYMIZED", "detected": True}
 
 
-def _verdict(readings: list[_Reading], *, blocked: bool, masked: bool) -> dict[str, Any]:
+def _verdict(readings: list[Reading], *, blocked: bool, masked: bool) -> dict[str, Any]:
     """The summary: a blocked text's output is the guardrail's message, a masked one's the masked text."""
     if blocked:
         outputs, reason = [BLOCKED_MESSAGE], "Guardrail blocked."
@@ -169,6 +174,6 @@ def _usage(units: int) -> dict[str, int]:
     }
 
 
-def _coverage(readings: list[_Reading]) -> dict[str, int]:
+def _coverage(readings: list[Reading]) -> dict[str, int]:
     characters = sum(len(reading.text) for reading in readings)
     return {"guarded": characters, "total": characters}
