@@ -6,7 +6,12 @@ from tasks.detect.kind import Kind
 from tasks.record.standing import Standing, Status
 
 #: The detector without which an item of a kind has not been looked at.
-NEEDED = {Kind.IMAGE: "rekognition-image", Kind.VIDEO: "rekognition-video", Kind.TEXT: "guardrail"}
+NEEDED = {
+    Kind.IMAGE: "rekognition-image",
+    Kind.PICTURE: "rekognition-image",
+    Kind.VIDEO: "rekognition-video",
+    Kind.TEXT: "guardrail",
+}
 UNREADABLE = "unreadable/"
 
 
@@ -15,4 +20,6 @@ def fails_open(standing: Standing) -> bool:
     if standing.status is not Status.ALLOWED:
         return False
     unreadable = any(finding.label.startswith(UNREADABLE) for finding in standing.findings)
-    return unreadable or NEEDED.get(standing.kind, "a detector for it") not in standing.detectors
+    # What people have confirmed as fine was looked at by people.
+    looked = {NEEDED.get(standing.kind, "a detector for it"), "known"} & set(standing.detectors)
+    return unreadable or not looked

@@ -86,6 +86,7 @@ BY_OPERATION: dict[tuple[str, str], type[Fault]] = {
 #: object: an image of too few pixels, for one.
 UNREADABLE_BY_OPERATION: dict[tuple[str, str], str] = {
     ("rekognition.DetectModerationLabels", "InvalidParameterException"): "image-refused",
+    ("rekognition.DetectText", "InvalidParameterException"): "image-refused",
     ("rekognition.StartContentModeration", "InvalidParameterException"): "video-refused",
 }
 

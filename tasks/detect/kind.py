@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import codecs
-import unicodedata
 from enum import StrEnum
 
 from tasks.detect.container import is_film, is_sound
 from tasks.detect.finding import Finding
+from tasks.detect.signature import PICTURE_BRANDS, goes_by_reference, is_box, needs_conversion
+from tasks.intake.encoding import peek
 
 
 class Kind(StrEnum):
@@ -15,13 +15,15 @@ class Kind(StrEnum):
 
     #: JPEG or PNG, which Rekognition reads by reference.
     IMAGE = "image"
+    #: WebP, GIF, HEIC, AVIF, BMP or TIFF, which it reads only converted.
+    PICTURE = "picture"
     #: MP4 or MOV.
     VIDEO = "video"
     #: A video in a container that Rekognition does not read: WebM, AVI, WMV, FLV, MPEG, Ogg, 3GP.
     FILM = "film"
     #: A recording without pictures.
     SOUND = "sound"
-    #: UTF-8, with or without a byte order mark.
+    #: In an encoding that can be told by its bytes.
     TEXT = "text"
     EMPTY = "empty"
     UNKNOWN = "unknown"
@@ -38,8 +40,6 @@ UNREADABLE_KINDS: dict[Kind, str] = {
 #: Bytes from the start of an object that `kind_of` wants to see.
 HEAD_BYTES = 4096
 
-_IMAGES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
-
 
 def _brands(names: str) -> frozenset[bytes]:
     return frozenset(name.encode().ljust(4) for name in names.split())
@@ -51,24 +51,24 @@ _VIDEO_BRANDS = _brands(
 )
 #: Audio in the same container.
 _SOUND_BRANDS = _brands("M4A M4B M4P F4A F4B")
-#: Still pictures (HEIC, AVIF, CR3, JPEG 2000, JPEG XL) and audio in the same container.
-_OTHER_BRANDS = _SOUND_BRANDS | _brands("heic heix heim heis hevc hevx heif mif1 mif2 msf1 avif avis avio crx jp2 jxl")
+#: Pictures, also such as nobody here reads (CR3, JPEG 2000, JPEG XL), and audio in the same container.
+_OTHER_BRANDS = _SOUND_BRANDS | PICTURE_BRANDS | _brands("avio crx jp2 jxl")
 #: The major brands of 3GP and 3G2 in every edition, where they claim to be nothing else.
 _PHONES = (b"3gp", b"3g2", b"3gg", b"3gr", b"3gs")
 #: How a QuickTime file from before there were brands may begin.
 _ATOMS = (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
 
-_TEXT_CONTROLS = frozenset("\t\n\r\f\x85")
+#: Documents written in letters which are not the ones that they show: PDF, PostScript, RTF.
+_DRAWN = ("%pdf-", "%!ps", "{\\rtf")
 
 
 def kind_of(head: bytes, *, size: int) -> Kind:
     """The kind of an object of `size` bytes that begins with `head` (HEAD_BYTES of it, or all)."""
     if size == 0:
         return Kind.EMPTY
-    if head.startswith(_IMAGES):
-        return Kind.IMAGE
-    # The box's length comes first, and no such box is so long that its first byte could be a letter.
-    if head[:1] == b"\0" and head[4:8] == b"ftyp":
+    if goes_by_reference(head) or needs_conversion(head):
+        return Kind.IMAGE if goes_by_reference(head) else Kind.PICTURE
+    if is_box(head):
         return _kind_by_brand(head)
     if head[:1] < b"\t" and head[4:8] in _ATOMS:
         return Kind.VIDEO
@@ -103,20 +103,15 @@ def _is_video(head: bytes) -> bool:
 
 
 def _is_text(head: bytes, *, is_cut: bool) -> bool:
-    try:
-        # A character that the end of the head cut in two is not an error, unless the object ends there too.
-        text = codecs.getincrementaldecoder("utf-8")().decode(head, not is_cut)
-    except UnicodeDecodeError:
-        return False
-    text = text.removeprefix("\ufeff")
-    if any(unicodedata.category(char) == "Cc" and char not in _TEXT_CONTROLS for char in text):
-        return False
-    return not _may_be_drawing(text, is_cut=is_cut)
+    text = peek(head, is_cut=is_cut)
+    return text is not None and not _may_be_drawing(text, is_cut=is_cut)
 
 
 def _may_be_drawing(text: str, *, is_cut: bool) -> bool:
     """Whether this is markup that a browser may draw as a picture (SVG): reading its letters is not looking at it."""
     start = text.lstrip().lower()
+    if start.startswith(_DRAWN):
+        return True
     while start.startswith("<!--") and "-->" in start:
         start = start.split("-->", 1)[1].lstrip()
     if is_cut and (not start or start.startswith(("<!", "<?"))):

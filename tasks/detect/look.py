@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tasks.aws.faults import Gone, Permanent, Unreadable
 from tasks.decide.policy import Surface
 from tasks.desk import Desk
@@ -9,6 +11,8 @@ from tasks.detect.finding import Finding
 from tasks.detect.image import look_at_image
 from tasks.detect.job import Job, start_job
 from tasks.detect.kind import UNREADABLE_KINDS, Kind, unreadable
+from tasks.detect.lettering import LETTERING, read_lettering
+from tasks.detect.picture import View
 from tasks.detect.text import TextChain, look_at_text
 from tasks.intake.upload import decode, read_body
 from tasks.item import Item
@@ -26,11 +30,28 @@ def look(desk: Desk, item: Item, *, kind: Kind, head: bytes, surface: Surface) -
             return start_job(desk, item)
         if kind is Kind.TEXT:
             return look_at_words(desk, item, text=_text_of(desk, item, head), part="body", surface=surface)
-        if kind is Kind.IMAGE:
-            return look_at_image(desk.aws, item, floor=desk.settings.floor_confidence)
+        if kind in (Kind.IMAGE, Kind.PICTURE):
+            return _look_at_picture(desk, item, kind=kind, head=head, surface=surface)
     except Unreadable as why:
         return (unreadable(why.reason),)
     return (unreadable(UNREADABLE_KINDS[kind]),)
+
+
+def _look_at_picture(desk: Desk, item: Item, *, kind: Kind, head: bytes, surface: Surface) -> tuple[Finding, ...]:
+    floor = desk.settings.floor_confidence
+    looked = look_at_image(desk.aws, item, kind=kind, head=head, floor=floor, converter=desk.converter)
+    return looked.findings + look_at_lettering(desk, item, views=looked.shown, surface=surface)
+
+
+def look_at_lettering(desk: Desk, item: Item, *, views: Sequence[View], surface: Surface) -> tuple[Finding, ...]:
+    """What there is to see in the words that a picture shows, where the surface asks for them."""
+    if not surface.text_in_images:
+        return ()
+    try:
+        text = read_lettering(desk.aws, views)
+    except Unreadable as why:
+        return (unreadable(why.reason, part=LETTERING),)
+    return look_at_words(desk, item, text=text, part=LETTERING, surface=surface)
 
 
 def look_at_words(desk: Desk, item: Item, *, text: str, part: str, surface: Surface) -> tuple[Finding, ...]:
@@ -62,4 +83,7 @@ def text_chain(desk: Desk, item: Item, surface: Surface, *, part: str) -> TextCh
         part=part,
         item_id=item.id,
         policy_version=desk.policy.version,
+        guardrail_checks=desk.settings.guardrail_checks,
+        about=surface.about,
+        toxicity=surface.toxicity,
     )

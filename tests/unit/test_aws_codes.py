@@ -15,9 +15,9 @@ from tasks.aws.faults import Denied, Fault, Full, Gone, Moved, Permanent, Thrott
 
 #: Every operation that modfleet calls, by botocore's service name.
 OPERATIONS = {
-    "rekognition": ["DetectModerationLabels", "StartContentModeration", "GetContentModeration"],
-    "comprehend": ["DetectPiiEntities"],
-    "bedrock-runtime": ["ApplyGuardrail", "Converse"],
+    "rekognition": ["DetectModerationLabels", "DetectText", "StartContentModeration", "GetContentModeration"],
+    "comprehend": ["DetectPiiEntities", "DetectToxicContent"],
+    "bedrock-runtime": ["ApplyGuardrail", "InvokeGuardrailChecks", "Converse"],
     "dynamodb": ["GetItem", "PutItem", "UpdateItem", "TransactWriteItems", "Query"],
     "s3": [
         *("GetObject", "HeadObject", "PutObject", "CopyObject", "DeleteObject"),

@@ -15,6 +15,10 @@ def ftyp(major: bytes, *compatible: bytes) -> bytes:
     return (len(body) + 4).to_bytes(4, "big") + body + b"\0\0\0\x08freeheic"
 
 
+#: The two headers of a BMP of one pixel.
+BMP = b"BM\x3a\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0\1\0\0\0\1\0\0\0"
+
+
 @pytest.mark.parametrize(
     ("head", "expected"),
     [
@@ -23,9 +27,14 @@ def ftyp(major: bytes, *compatible: bytes) -> bytes:
         (b"\xff\xd8", Kind.UNKNOWN),
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", Kind.IMAGE),
         (b"\x89PNG\n\x1a\n", Kind.UNKNOWN),
-        (b"GIF89a\x01\0\x01\0", Kind.UNKNOWN),
-        (b"RIFF\x24\0\0\0WEBPVP8 ", Kind.UNKNOWN),
+        (b"GIF89a\x01\0\x01\0", Kind.PICTURE),
+        (b"RIFF\x24\0\0\0WEBPVP8 ", Kind.PICTURE),
+        (BMP, Kind.PICTURE),
+        (b"II*\0\x08\0\0\0", Kind.PICTURE),
+        (b"MM\0*\0\0\0\x08", Kind.PICTURE),
         (b"BM\x46\0\0\0", Kind.UNKNOWN),
+        (b"BMW drives on", Kind.TEXT),
+        (b"GIF89a is a format", Kind.PICTURE),
         (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n", Kind.UNKNOWN),
         (b"PK\x03\x04", Kind.UNKNOWN),
         (ftyp(b"isom", b"iso2", b"avc1", b"mp41"), Kind.VIDEO),
@@ -35,9 +44,11 @@ def ftyp(major: bytes, *compatible: bytes) -> bytes:
         (ftyp(b"XXXX", b"mp41"), Kind.VIDEO),
         (ftyp(b"XXXX"), Kind.UNKNOWN),
         (ftyp(b"XXXX", b"mp41", b"mif1"), Kind.UNKNOWN),
-        (ftyp(b"heic", b"mif1", b"heic"), Kind.UNKNOWN),
-        (ftyp(b"avif", b"mif1", b"miaf"), Kind.UNKNOWN),
-        (ftyp(b"mif1", b"isom"), Kind.UNKNOWN),
+        (ftyp(b"heic", b"mif1", b"heic"), Kind.PICTURE),
+        (ftyp(b"avif", b"mif1", b"miaf"), Kind.PICTURE),
+        (ftyp(b"crx "), Kind.UNKNOWN),
+        (ftyp(b"jxl "), Kind.UNKNOWN),
+        (ftyp(b"mif1", b"isom"), Kind.PICTURE),
         (ftyp(b"M4A ", b"isom"), Kind.SOUND),
         (b"\0\0\0\x18ftyp", Kind.UNKNOWN),
         (b"hello", Kind.TEXT),

@@ -24,8 +24,12 @@ CANNOT_SEE = (
 )
 
 
+#: The pixels of every JPEG and PNG that is neither for print (CMYK) nor 16 bits deep.
+_MODES = {"1", "L", "LA", "P", "RGB", "RGBA"}
+
+
 class NotAnImage(Exception):
-    """Not a JPEG or PNG that decodes to its end."""
+    """Not a JPEG or PNG in gray or RGB, 8 bits deep, that decodes to its end."""
 
 
 class ImageTooLarge(Exception):
@@ -42,6 +46,8 @@ def open_image(content: bytes) -> Image.Image:
         raise NotAnImage from None
     if max(image.size) > LONGEST_SIDE or image.width * image.height > MOST_PIXELS:
         raise ImageTooLarge
+    if image.mode not in _MODES:
+        raise NotAnImage
     if image.width * image.height > _DRAFT_PIXELS:
         image.draft("RGB", (1024, 1024))
     try:

@@ -74,6 +74,7 @@ class StandIn:
         jobs = Jobs(objects, eyes, faults, most=knobs.jobs, seconds=knobs.job_seconds, publish=publish)
         self._operations: dict[str, Operation] = {
             "DetectModerationLabels": images.detect_moderation_labels,
+            "DetectText": images.detect_text,
             "StartContentModeration": jobs.start_content_moderation,
             "GetContentModeration": jobs.get_content_moderation,
             "DetectPiiEntities": Comprehend(faults).detect_pii_entities,
