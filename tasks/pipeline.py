@@ -22,11 +22,22 @@ from tasks.desk import Desk
 from tasks.detect.finding import Finding
 from tasks.detect.job import Job, free_slot
 from tasks.detect.kind import kind_of
-from tasks.detect.look import look, look_at_words
+from tasks.detect.look import look_at_words
+from tasks.detect.reuse import (
+    Beside,
+    Met,
+    asking,
+    is_condemned,
+    job_goes_on,
+    look_once,
+    looked_once,
+    meet,
+    remember_video,
+)
 from tasks.fail_open import fails_open
 from tasks.intake.message import VideoCheck
 from tasks.intake.submission import Submission
-from tasks.intake.upload import Upload, open_upload
+from tasks.intake.upload import Upload
 from tasks.item import Item
 from tasks.ledger import looked, note_decided, note_end, note_item, trace, traced
 from tasks.outcome import Done, Outcome, Parked, Retry, Skipped
@@ -48,8 +59,14 @@ def moderate(desk: Desk, item: Item, *, attempt: int, said: Submission | None = 
     note_item(item, surface=desk.policy.surface_for(item.key).name)
     if attempt > 1 and (known := desk.state.find(item)):
         return resume(desk, known)
+    with asking(desk, item):
+        return meet_and_judge(desk, item, attempt=attempt, said=said)
+
+
+def meet_and_judge(desk: Desk, item: Item, *, attempt: int, said: Submission | None) -> Outcome:
+    """Open an upload, with what is known of its bytes, and judge it unless there is a reason not to."""
     try:
-        upload = open_upload(desk.aws, item)
+        upload, met = meet(desk, item)
     except Gone:
         return set_aside(desk, item, Status.GONE)
     if not upload.is_of(item):
@@ -57,23 +74,25 @@ def moderate(desk: Desk, item: Item, *, attempt: int, said: Submission | None = 
     upload = upload.as_submitted(said) if said else upload
     if known := submitted(desk, item, upload):
         return resume(desk, known)
-    return own_write(desk, item, upload, attempt=attempt) or judge(desk, item, upload)
+    return own_write(desk, item, upload, attempt=attempt) or judge(desk, item, upload, met)
 
 
-def judge(desk: Desk, item: Item, upload: Upload) -> Outcome:
+def judge(desk: Desk, item: Item, upload: Upload, met: Met) -> Outcome:
     """Detect, then conclude; a video's job is started and concluded later."""
     surface = desk.policy.surface_for(item.key)
     standing = first_standing(desk, item, upload)
     if upload.tagged and (outcome := without_its_own_verdict(desk, item)):
         return outcome
-    caption = look_at_words(desk, item, text=upload.caption, part="caption", surface=surface)
+    words = "" if is_condemned(desk, met) else upload.caption
+    caption = look_at_words(desk, item, text=words, part="caption", surface=surface)
     try:
-        seen = look(desk, item, kind=standing.kind, head=upload.head, surface=surface)
+        seen = look_once(desk, item, upload, met=met, kind=standing.kind, surface=surface)
     except (Gone, Moved):
         return set_aside(desk, item, Status.GONE)
     if isinstance(seen, Job):
         return begin_video(desk, replace(standing, findings=caption), seen)
-    return conclude(desk, standing, (*caption, *seen))
+    standing = replace(standing, reused_from=seen.reused_from)
+    return conclude(desk, standing, (*caption, *seen.findings), beside=seen.beside)
 
 
 def without_its_own_verdict(desk: Desk, item: Item) -> Outcome | None:
@@ -97,16 +116,18 @@ def without_its_own_verdict(desk: Desk, item: Item) -> Outcome | None:
     return resume(desk, known)
 
 
-def conclude(desk: Desk, standing: Standing, findings: tuple[Finding, ...]) -> Outcome:
-    """Decide, record the decision once, and act on it."""
+def conclude(desk: Desk, standing: Standing, findings: tuple[Finding, ...], *, beside: Beside = ()) -> Outcome:
+    """Decide, record the decision once (and beside it what to remember), and act on it."""
     decided = desk.spending.charged(with_decision(desk, standing, findings))
     try:
-        recorded = desk.state.decide(decided)
+        recorded = desk.state.decide(decided, beside=beside)
     except Older:
         return set_aside(desk, standing.item, Status.SUPERSEDED)
     if recorded is not decided:
         return resume(desk, recorded)
     note_decided()
+    if beside:
+        looked_once(desk, standing.item)
     return act(desk, recorded)
 
 
@@ -146,6 +167,7 @@ def begin_video(desk: Desk, standing: Standing, job: Job) -> Outcome:
     if known.decided:
         free_slot(desk, standing.item)
         return resume(desk, known)
+    job_goes_on(desk, standing)
     return wait_for_video(desk, VideoCheck(item=standing.item, job_id=job.id, check=1), soon=job.joined)
 
 
@@ -164,8 +186,10 @@ def check_video(desk: Desk, check: VideoCheck, *, told: bool = False) -> Outcome
     if findings is None and told and job_id == check.job_id:
         return RUNNING
     if findings is None:
+        job_goes_on(desk, standing)
         return wait_for_video(desk, replace(check, job_id=job_id, check=check.check + 1))
-    return conclude(desk, standing, (*standing.findings, *findings))
+    findings = (*standing.findings, *findings)
+    return conclude(desk, standing, findings, beside=remember_video(desk, standing, findings))
 
 
 def wait_for_video(desk: Desk, check: VideoCheck, *, soon: bool = False) -> Outcome:
@@ -202,6 +226,7 @@ def first_standing(desk: Desk, item: Item, upload: Upload) -> Standing:
         uploader=upload.uploader,
         content_id=upload.content_id,
         submitted=upload.submitted,
+        sha256=upload.sha256,
         history=({"at": desk.now().isoformat(), "event": "received", **traced()},),
         trace=trace(),
     )

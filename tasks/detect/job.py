@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from tasks.aws.calls import call
 from tasks.aws.faults import Full, Gone, Moved, Unreadable
 from tasks.desk import Desk
 from tasks.detect.video import Channel, start_video
+from tasks.intake.digest import whole_sha256
 from tasks.item import Item
 from tasks.record.jobs import Jobs
-
-_SHA256_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,17 +85,6 @@ def content_of(desk: Desk, item: Item) -> str:
         return ""  # a newer upload is there, which is for its own event to name
     digest = whole_sha256(answer)
     return f"{digest}@{desk.settings.floor_confidence:g}" if digest else ""
-
-
-def whole_sha256(answer: Mapping[str, Any]) -> str:
-    """64 hex digits of the whole object, from HeadObject's answer; empty where it gives none, or only of its parts."""
-    if answer.get("ChecksumType", "FULL_OBJECT") != "FULL_OBJECT":
-        return ""
-    try:
-        digest = base64.b64decode(answer.get("ChecksumSHA256", ""), validate=True)
-    except binascii.Error:
-        return ""  # a checksum of checksums ends in the number of parts
-    return digest.hex() if len(digest) == _SHA256_BYTES else ""
 
 
 def _join(desk: Desk, item: Item, job_id: str) -> Job:

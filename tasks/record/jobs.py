@@ -65,8 +65,7 @@ class Jobs:
 
     def wait(self, job_id: str, item: Item, *, joined: bool) -> None:
         """Note that an item waits for the job: its own, or one that it `joined`."""
-        fields = asdict(item) | {"event_time": item.event_time.isoformat()}
-        self._put({**_waiting_key(job_id, item), "item": _s(json.dumps(fields)), "joined": {"BOOL": joined}})
+        self._put({**_waiting_key(job_id, item), "item": _s(json.dumps(fields_of(item))), "joined": {"BOOL": joined}})
 
     def has_joined(self, job_id: str, item: Item) -> bool:
         """Whether this item waits for a job that another one started."""
@@ -84,7 +83,7 @@ class Jobs:
             ExpressionAttributeValues={":location": _s(_waiting_at(job_id))},
             ConsistentRead=True,
         )
-        return tuple(_item(json.loads(row["item"]["S"])) for row in answer["Items"])
+        return tuple(item_from(json.loads(row["item"]["S"])) for row in answer["Items"])
 
     def _put(self, row: Mapping[str, Any], **condition: object) -> None:
         expires = self.now().timestamp() + self.patience + KEPT_SECONDS
@@ -96,7 +95,13 @@ class Jobs:
         return answer.get("Item")
 
 
-def _item(fields: dict[str, Any]) -> Item:
+def fields_of(item: Item) -> dict[str, Any]:
+    """An item as JSON has it."""
+    return asdict(item) | {"event_time": item.event_time.isoformat()}
+
+
+def item_from(fields: dict[str, Any]) -> Item:
+    """The item that `fields_of` wrote."""
     return Item(**{**fields, "event_time": datetime.fromisoformat(fields["event_time"])})
 
 
