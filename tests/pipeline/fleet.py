@@ -315,6 +315,6 @@ def said(lines: list[dict[str, Any]], put: Put, event: str) -> list[dict[str, An
     entries = [
         {name: value for name, value in line.items() if name not in chained}
         for line in lines
-        if line["event"] == event and line["item"] == about
+        if line["event"] == event and line.get("item") == about
     ]
     return [entry for number, entry in enumerate(entries) if entry not in entries[:number]]
