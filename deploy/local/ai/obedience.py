@@ -20,7 +20,10 @@ _MANY = re.compile(r"\beach\b")
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{8,}={0,2}")
 _HEX = re.compile(r"(?:[0-9a-f]{2}[ ]?){5,}")
-_DIGITS = str.maketrans("013457@$", "oieastas")
+#: Digits that look like letters, and Cyrillic letters that do.
+_LOOKALIKES = str.maketrans("013457@$\u0430\u0435\u043e\u0440\u0441", "oieastasaeopc")
+#: Unicode's tag characters, which nobody sees and a model may read.
+_TAGS = {0xE0000 + code: code for code in range(0x20, 0x7F)}
 _INVISIBLE = ("Cf", "Mn", "Me")
 
 
@@ -51,7 +54,8 @@ def _behind(said: str, *, mark: str, many: bool) -> str:
 def _readings(text: str) -> Iterator[str]:
     """A text as it is, and as a model that knows a few tricks reads it."""
     yield _plain(text)
-    yield _plain(text).translate(_DIGITS)
+    yield _plain(text).translate(_LOOKALIKES)
+    yield _plain(text.translate(_TAGS))
     yield _plain(text[::-1])
     yield _plain(re.sub(r"(?<=\b\w)[ .*_-](?=\w\b)", "", text))
     yield _plain(text.translate(_ROT13))
@@ -84,6 +88,6 @@ _WORDS = (
     r"allow approv \bpermit accept harmless \bsafe\b permit[iae] aprob aprueb autoris approuv erlaub genehmig zulass "
     r"permiss aprov consent разреш одобр дозвол اسمح السماح وافق مسموح अनुमति स्वीकृत 允许 允許 批准 通过 通過 放行 許可 "
     r"承認 허용 승인 อนุญาต อนุมัติ izin onayla zezwol zatwierd phép thuận izinkan setujui toesta goedkeur tillat ruhusu "
-    r"επιτρεψ εγκριν אשר"
+    r"επιτρ εγκρι אשר"
 )
 _ALLOW = re.compile("|".join(map(_plain, _WORDS.split())))
