@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from typing import Annotated
-from urllib.parse import urlsplit
 
 import typer
 from rich.console import Console
@@ -23,17 +22,19 @@ from worker.boot import lacking
 from worker.cost import cost
 from worker.dlq import dlq_app
 from worker.doctor import contested_names, examine
+from worker.known import known_app
 from worker.lines import shares
 from worker.meter import Meter
 from worker.metrics import Registry
 from worker.otel import NoOpenTelemetry
-from worker.terminal import WRONG, AsJson, lane_names, open_desk, print_json, stop
+from worker.terminal import WRONG, AsJson, bucket_and_key, lane_names, open_desk, print_json, stop
 from worker.top import top
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 item_app = typer.Typer(no_args_is_help=True, help="Look at single items.")
 app.add_typer(item_app, name="item")
 app.add_typer(dlq_app, name="dlq")
+app.add_typer(known_app, name="known")
 app.command()(top)
 app.command()(cost)
 
@@ -99,7 +100,7 @@ def item_show(
     as_json: AsJson = False,
 ) -> None:
     """Show where an item stands: status, tier, rules, findings, receipts, history."""
-    bucket, key = _bucket_and_key(uri)
+    bucket, key = bucket_and_key(uri)
     desk = open_desk()
     location = f"s3://{bucket}/{key}"
     try:
@@ -149,14 +150,6 @@ def _not_seen_yet(desk: Desk, bucket: str, key: str) -> dict[str, object]:
     names = ("tier", "policy_version", "time_to_takedown_ms")
     lists = ("rules", "findings", "history")
     return {"status": "pending", **dict.fromkeys(names), **{name: [] for name in lists}, "receipts": {}}
-
-
-def _bucket_and_key(uri: str) -> tuple[str, str]:
-    parts = urlsplit(uri)
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
-    if parts.scheme != "s3" or not bucket or not key:
-        stop(f"not an item: {uri!r}; write s3://BUCKET/KEY")
-    return bucket, key
 
 
 def main() -> None:

@@ -50,6 +50,14 @@ def print_json(shown: object) -> None:
     print(json.dumps(shown, ensure_ascii=False, indent=2))
 
 
+def bucket_and_key(uri: str) -> tuple[str, str]:
+    """Both from `s3://BUCKET/KEY`; ends the command where it is none."""
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    if not uri.startswith("s3://") or not bucket or not key:
+        stop(f"not an item: {uri!r}; write s3://BUCKET/KEY")
+    return bucket, key
+
+
 def lane_names(lanes: str) -> list[str]:
     """Lanes from comma-separated names; ends the command where one is none."""
     names = [name.strip() for name in lanes.split(",") if name.strip()]

@@ -20,15 +20,18 @@ from tasks.decide.policy import Surface
 from tasks.decide.rule import Tier
 from tasks.desk import Desk
 from tasks.detect.finding import Finding
+from tasks.detect.first_look import THUMBNAIL
 from tasks.detect.job import Job, content_of
 from tasks.detect.kind import Kind
 from tasks.detect.look import look, text_chain
+from tasks.detect.video import DETECTOR as WHOLE_VIDEO
 from tasks.intake.digest import digest_of, open_hashed
 from tasks.intake.upload import Upload, open_upload
 from tasks.item import Item
 from tasks.ledger import looked, note_looked
 from tasks.record.known import DETECTOR as KNOWN
-from tasks.record.seen import MAX_FINDINGS_BYTES, Memory, Recall, hint_of, packed
+from tasks.record.memory import MAX_FINDINGS_BYTES, Memory, packed
+from tasks.record.seen import Recall, hint_of
 from tasks.record.standing import Standing
 
 #: To be counted up when the same detectors, asked with the same settings, would now be shown something else.
@@ -151,6 +154,8 @@ def remember(desk: Desk, item: Item, findings: tuple[Finding, ...], *, kind: Kin
     if desk.seen is None or not _is_remembered(item):
         return ()
     name = _name_of(desk, item, sha256)
+    # A thumbnail is another object, which only this upload may have named.
+    findings = tuple(finding for finding in findings if finding.part != THUMBNAIL)
     if not all(map(_is_lasting, findings)) or len(packed(findings)) > MAX_FINDINGS_BYTES:
         return (desk.seen.forget(name),)
     detectors = _looked_at(kind, findings)
@@ -253,7 +258,8 @@ def _serves(desk: Desk, met: Met, memory: Memory, *, chain: str, surface: Surfac
     is_fresh = age < desk.seen.keep_days * 86_400 and desk.seen.newest.is_current(memory.detectors)
     if not is_fresh or memory.chain != chain:
         return False
-    return met.proven or _tier(desk, memory, surface) is Tier.REJECT
+    is_whole = memory.kind is not Kind.VIDEO or WHOLE_VIDEO in memory.detectors
+    return (met.proven and is_whole) or _tier(desk, memory, surface) is Tier.REJECT
 
 
 def _tier(desk: Desk, memory: Memory, surface: Surface) -> Tier:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -44,11 +44,16 @@ def open_hashed(aws: Aws, item: Item) -> Upload:
 def digest_of(aws: Aws, item: Item) -> str:
     """64 hex digits of exactly this version; empty where it is not there any more, or too large to be read."""
     which = {"VersionId": item.version_id} if item.version_id else {"IfMatch": item.etag}
-    where = {"Bucket": item.bucket, "Key": item.key, **which}
+    return digest_at(aws, {"Bucket": item.bucket, "Key": item.key, **which}, size=item.size)
+
+
+def digest_at(aws: Aws, where: Mapping[str, str], *, size: int) -> str:
+    """As `digest_of`, of the object that GetObject's parameters name."""
     try:
-        if item.size > SMALL_BYTES:
-            said = whole_sha256(call(aws.store, aws.s3.head_object, **where, ChecksumMode="ENABLED"))
-            if said or item.size > MAX_READ_BYTES:
+        if size > SMALL_BYTES:
+            head: Callable[..., Any] = aws.s3.head_object
+            said = whole_sha256(call(aws.store, head, **where, ChecksumMode="ENABLED"))
+            if said or size > MAX_READ_BYTES:
                 return said
         return str(_read_through(aws, **where)["Sha256"])
     except (Gone, Moved):

@@ -10,11 +10,9 @@ items, and a BatchGetItem for those of them that are known. What was found is wr
 
 from __future__ import annotations
 
-import json
 import threading
-import zlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -23,12 +21,9 @@ import structlog
 from tasks.aws.calls import call
 from tasks.aws.faults import Fault, Moved, Transient
 from tasks.aws.session import Aws
-from tasks.detect.finding import Finding
-from tasks.detect.kind import Kind
 from tasks.item import Item
 from tasks.record.gather import Gathering
-from tasks.record.jobs import fields_of, item_from
-from tasks.record.standing import finding_from
+from tasks.record.memory import Memory, Newest, memory_from, values_of
 
 log = structlog.get_logger("modfleet.seen")
 
@@ -44,8 +39,6 @@ PATIENCE = 5.0
 LOOKUP_SECONDS = 1.0
 #: Seconds after which DynamoDB takes away what a claim left behind.
 STUB_SECONDS = 86_400
-#: Bytes of compressed findings; more (an hour of film in which everything happens) is looked at again.
-MAX_FINDINGS_BYTES = 100_000
 #: Epoch seconds at which a row goes that should stay.
 EVER = 4_102_444_800
 
@@ -53,25 +46,6 @@ EVER = 4_102_444_800
 def hint_of(item: Item) -> str:
     """A name of the item's bytes that costs nothing to know and that an uploader can forge."""
     return f"{item.etag}-{item.size}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Memory:
-    """What was found in some bytes."""
-
-    name: str
-    kind: Kind
-    #: Names how they were looked at.
-    chain: str
-    findings: tuple[Finding, ...]
-    #: Detector -> the version that looked.
-    detectors: Mapping[str, str]
-    #: The upload that was looked at.
-    source: Item
-    #: Epoch seconds.
-    looked_at: float
-    #: Of the bytes; empty where nobody has read them yet.
-    sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,26 +61,6 @@ class Recall:
     taken: bool = False
     #: ... and a video job is looking.
     in_job: bool = False
-
-
-class Newest:
-    """The newest version of each detector that this process has heard of: what an older one found is looked at anew.
-
-    Rekognition says its version only in its answers.
-    """
-
-    def __init__(self) -> None:
-        self._versions: dict[str, str] = {}
-
-    def note(self, detectors: Mapping[str, str]) -> None:
-        """These have looked, now or before."""
-        for detector, version in detectors.items():
-            if not _is_newer(self._versions.get(detector, ""), version):
-                self._versions[detector] = version
-
-    def is_current(self, detectors: Mapping[str, str]) -> bool:
-        """Whether nothing newer than any of these is known."""
-        return not any(_is_newer(self._versions.get(name, ""), version) for name, version in detectors.items())
 
 
 @dataclass(slots=True)
@@ -221,7 +175,7 @@ class Seen:
     def write(self, memory: Memory) -> dict[str, Any]:
         """The part of the decision's transaction that remembers; it ends the claim too."""
         sha256 = ", sha256 = :sha256" if memory.sha256 else ""
-        values = _row(memory) | {":expires": _n(int(memory.looked_at) + self.keep_days * 86_400)}
+        values = values_of(memory) | {":expires": _n(int(memory.looked_at) + self.keep_days * 86_400)}
         return {
             "Update": {
                 "TableName": self.table,
@@ -262,7 +216,7 @@ class Seen:
             raise Transient("a row that was there is gone", call="dynamodb.BatchGetItem")
         known = frozenset(row.get("known", {"SS": []})["SS"])
         if "looked_at" in row:
-            return Recall(memory=_memory(name, row), known=known)
+            return Recall(memory=memory_from(name, row), known=known)
         asker, until = row.get("asker", _s(""))["S"], float(row.get("asked_until", _n(0))["N"])
         if asker == holder or (until < self.now().timestamp() and self.take(name, holder=holder)):
             return Recall(known=known, mine=True)
@@ -310,43 +264,6 @@ class Seen:
             ExpressionAttributeValues=values,
             **({"ConditionExpression": condition} if condition else {}),
         )
-
-
-def _row(memory: Memory) -> dict[str, Any]:
-    """What is remembered, as values of an update."""
-    row: dict[str, Any] = {
-        ":kind": _s(memory.kind),
-        ":chain": _s(memory.chain),
-        ":findings": {"B": packed(memory.findings)},
-        ":detectors": _s(json.dumps(dict(memory.detectors))),
-        ":source": _s(json.dumps(fields_of(memory.source))),
-        ":looked_at": _n(memory.looked_at),
-    }
-    return row | ({":sha256": _s(memory.sha256)} if memory.sha256 else {})
-
-
-def _memory(name: str, row: Mapping[str, Any]) -> Memory:
-    return Memory(
-        name=name,
-        kind=Kind(row["kind"]["S"]),
-        chain=row["chain"]["S"],
-        findings=tuple(finding_from(fields) for fields in json.loads(zlib.decompress(row["findings"]["B"]))),
-        detectors=json.loads(row["detectors"]["S"]),
-        source=item_from(json.loads(row["source"]["S"])),
-        looked_at=float(row["looked_at"]["N"]),
-        sha256=row.get("sha256", _s(""))["S"],
-    )
-
-
-def _is_newer(version: str, than: str) -> bool:
-    """Versions are numbers with dots; anything else is neither newer nor older."""
-    numbers = [tuple(map(int, one.split("."))) for one in (version, than) if one.replace(".", "").isdecimal()]
-    return len(numbers) == 2 and numbers[0] > numbers[1]
-
-
-def packed(findings: Sequence[Finding]) -> bytes:
-    """Findings as they are stored."""
-    return zlib.compress(json.dumps([asdict(finding) for finding in findings], separators=(",", ":")).encode())
 
 
 def _key(name: str) -> dict[str, Any]:

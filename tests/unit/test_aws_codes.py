@@ -18,7 +18,10 @@ OPERATIONS = {
     "rekognition": ["DetectModerationLabels", "DetectText", "StartContentModeration", "GetContentModeration"],
     "comprehend": ["DetectPiiEntities", "DetectToxicContent"],
     "bedrock-runtime": ["ApplyGuardrail", "InvokeGuardrailChecks", "Converse"],
-    "dynamodb": ["GetItem", "PutItem", "UpdateItem", "TransactWriteItems", "Query"],
+    "dynamodb": [
+        *("GetItem", "PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "Query"),
+        *("BatchGetItem", "BatchExecuteStatement"),
+    ],
     "s3": [
         *("GetObject", "HeadObject", "PutObject", "CopyObject", "DeleteObject"),
         *("GetObjectTagging", "PutObjectTagging", "HeadBucket"),

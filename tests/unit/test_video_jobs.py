@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tasks.aws.session import Aws
-from tasks.detect.job import whole_sha256
+from tasks.intake.digest import whole_sha256
 from tasks.item import Item
 from tasks.record.jobs import CLAIM_SECONDS, Claim, Jobs
 
