@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from tasks.aws.faults import Unreadable
 from tasks.decide.kinds import PROMPT_ATTACK
 from tasks.detect.chain import TextChain
 from tasks.detect.chunks import split
@@ -13,6 +14,7 @@ from tasks.detect.finding import Finding
 from tasks.detect.guardrail import DETECTOR as GUARDRAIL
 from tasks.detect.guardrail import GuardrailAnswer, ask_guardrail
 from tasks.detect.guardrail_checks import ask_checks
+from tasks.detect.kind import unreadable
 from tasks.detect.language import language_of
 from tasks.detect.pii import find_pii, looks_like_pii
 from tasks.detect.toxicity import find_toxicity
@@ -33,24 +35,42 @@ OVERLAP = 1_000
 def look_at_text(aws: Aws, text: str, *, chain: TextChain) -> tuple[Finding, ...]:
     """Everything the chain sees in a text of any length. No findings and no call for nothing but space.
 
-    Raises Unreadable (`pii-offsets`) and what every call raises.
+    A detector that cannot look, or may not today, is a finding beside what the others have seen.
+
+    Raises what every call raises, but not Unreadable.
     """
     if not text.strip():
         if chain.part == "body":
             note_looked(GUARDRAIL, "blank")
         return ()
     chunks = [chunk.text for chunk in split(text, limit=CHUNK_BYTES, overlap=OVERLAP, encoding="utf-16-le")]
-    looked = [(chunk, ask(aws, chunk, chain=chain)) for chunk in chunks]
+    looked: list[tuple[str, GuardrailAnswer]] = []
+    unseen = _or_say(chain, lambda: _ask_each(aws, chunks, chain=chain, into=looked))
     findings = strongest(finding for _, answer in looked for finding in answer.findings)
     language = Language(text)
     if chain.is_gray(findings):
         gray = [chunk for chunk, answer in looked if chain.is_gray(answer.findings)]
-        findings += strongest(_judge(aws, gray, chain=chain, language=language()))
+        findings += _or_say(chain, lambda: strongest(_judge(aws, gray, chain=chain, language=language())))
     if chain.toxicity == "always":
-        findings += find_toxicity(aws, text, part=chain.part, language=language())
+        findings += _or_say(chain, lambda: find_toxicity(aws, text, part=chain.part, language=language()))
     if _wants_pii(text, chain, suggested=any(answer.suggests_pii for _, answer in looked)):
-        findings += find_pii(aws, text, part=chain.part, language=language())
-    return findings
+        findings += _or_say(chain, lambda: find_pii(aws, text, part=chain.part, language=language()))
+    return tuple(dict.fromkeys(findings + unseen))
+
+
+def _ask_each(aws: Aws, chunks: list[str], *, chain: TextChain, into: list[tuple[str, GuardrailAnswer]]) -> tuple[()]:
+    """Put each chunk with its answer into a list, which keeps those that came before a chunk that could not be read."""
+    for chunk in chunks:
+        into.append((chunk, ask(aws, chunk, chain=chain)))  # noqa: PERF401  # a comprehension would keep nothing
+    return ()
+
+
+def _or_say(chain: TextChain, look: Callable[[], Iterable[Finding]]) -> tuple[Finding, ...]:
+    """What a detector sees; that it cannot look must not take away what the others have seen."""
+    try:
+        return tuple(look())
+    except Unreadable as why:
+        return (unreadable(why.reason, part=chain.part),)
 
 
 def ask(aws: Aws, text: str, *, chain: TextChain) -> GuardrailAnswer:
@@ -73,7 +93,10 @@ class Language:
 def _judge(aws: Aws, texts: list[str], *, chain: TextChain, language: str) -> Iterator[Finding]:
     context = _fair(aws, chain)
     for text in texts:
-        yield classify(aws, Question(text=text, context=context, language=language), chain=chain)
+        try:
+            yield classify(aws, Question(text=text, context=context, language=language), chain=chain)
+        except Unreadable as why:
+            yield unreadable(why.reason, part=chain.part)
 
 
 def _fair(aws: Aws, chain: TextChain) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.stub import ANY, Stubber
 
-from tasks.aws.faults import Denied
+from tasks.aws.faults import Denied, Fault, Unreadable
 from tasks.aws.session import Aws
 from tasks.detect.classifier import Question, fence
 from tasks.detect.finding import Finding
@@ -300,3 +300,33 @@ def test_of_the_same_finding_in_two_pieces_the_more_confident_is_kept() -> None:
     )
     assert strongest([low, high, low]) == (high,)
     assert strongest([high, replace(low, rule="other")]) == (high, replace(low, rule="other"))
+
+
+class Refusing:
+    """A guard that lets no call of one service be made, as a daily cap does."""
+
+    def __init__(self, service: str) -> None:
+        self._service = service
+
+    def before(self, call: str) -> None:
+        if call.startswith(self._service):
+            raise Unreadable("spent", call=call, reason="over-budget")
+
+    def after(self, call: str, *, seconds: float, fault: Fault | None) -> None:
+        """Nothing to do."""
+
+
+def test_what_may_not_be_asked_today_takes_nothing_away_that_others_saw(
+    offline_aws: Aws, stub: Stub, recorded: Recorded
+) -> None:
+    aws = replace(offline_aws, detect=offline_aws.detect.guarded((Refusing("comprehend"),)))
+    stub(aws.bedrock).add_response("apply_guardrail", recorded(f"{GUARD}high-and-medium"))
+    findings = look_at_text(aws, "text", chain=replace(CHAIN, pii="always", is_gray=lambda _: False))
+    assert "guardrail/HATE" in labels(findings)
+    assert labels(findings)[-1] == "unreadable/over-budget"
+
+
+def test_a_text_that_nobody_may_look_at_today_is_unreadable_once(offline_aws: Aws) -> None:
+    aws = replace(offline_aws, detect=offline_aws.detect.guarded((Refusing(""),)))
+    findings = look_at_text(aws, "text", chain=replace(CHAIN, pii="always", toxicity="always"))
+    assert [(finding.label, finding.part) for finding in findings] == [("unreadable/over-budget", "caption")]
