@@ -80,6 +80,9 @@ class Settings(BaseSettings):
     video_role_arn: str | None = Field(
         None, pattern=r"^arn:[\w-]+:iam:", description="the role as which Rekognition tells it; goes with the topic"
     )
+    first_look_frames: int = Field(
+        3, ge=1, le=10, description="frames of a video, one a second, that a surface with `first_look: frames` judges"
+    )
     video_slots: int = Field(
         0, ge=0, description="video jobs of the whole fleet at once; 0 leaves it to Rekognition to refuse one too many"
     )

@@ -13,6 +13,7 @@ from tasks.aws.budget import Budget
 from tasks.aws.session import Aws
 from tasks.aws.slots import Slots
 from tasks.decide.policy import Policy
+from tasks.detect.opening import projector
 from tasks.detect.picture import Converter
 from tasks.record.audit import AuditLog
 from tasks.record.known import Known
@@ -41,6 +42,8 @@ class Desk:
     audit: AuditLog
     now: Clock
     converter: Converter = field(default_factory=Converter)
+    #: Shows the first frames of videos.
+    projector: Converter = field(default_factory=projector)
     #: Of video jobs; None leaves it to Rekognition to refuse one too many.
     slots: Slots | None = None
     #: What was found before; None looks at everything anew.

@@ -90,7 +90,7 @@ def judge(desk: Desk, item: Item, upload: Upload, met: Met) -> Outcome:
     except (Gone, Moved):
         return set_aside(desk, item, Status.GONE)
     if isinstance(seen, Job):
-        return begin_video(desk, replace(standing, findings=caption), seen)
+        return begin_video(desk, replace(standing, findings=(*caption, *seen.seen)), seen)
     standing = replace(standing, reused_from=seen.reused_from)
     return conclude(desk, standing, (*caption, *seen.findings), beside=seen.beside)
 

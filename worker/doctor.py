@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import packages_distributions
+from importlib.util import find_spec
 from typing import Any
 
 from config.lanes import LANES, Lane
@@ -58,6 +59,7 @@ def necessities(desk: Desk) -> Iterator[tuple[str, Callable[[], str]]]:
     for table in (settings.items_table, settings.cases_table):
         yield f"table {table}", lambda table=table: _table(desk, table)  # type: ignore[misc]
     yield "notices topic", lambda: _topic(desk)
+    yield "first looks", lambda: _first_looks(desk)
 
 
 def _checks(desk: Desk) -> Iterator[tuple[str, Callable[[], str]]]:
@@ -75,6 +77,14 @@ def _names() -> str:
     if contested:
         raise Sick(f"also owned by another distribution: {', '.join(contested)}; uninstall it or use a venv of its own")
     return "worker, tasks and config are modfleet's alone"
+
+
+def _first_looks(desk: Desk) -> str:
+    """Frames are decoded by an extra, without which videos are only looked at as a whole."""
+    wanted = [surface.name for surface in desk.policy.surfaces if surface.first_look == "frames"]
+    if wanted and find_spec("av") is None:
+        raise Sick(f"`first_look: frames` of {', '.join(wanted)} needs the extra: pip install 'modfleet[frames]'")
+    return f"at the first frames: {', '.join(wanted) or 'nowhere'}"
 
 
 def _queue(desk: Desk, lane: Lane) -> str:

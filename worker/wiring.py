@@ -18,6 +18,7 @@ from tasks.aws.session import Aws, connect
 from tasks.aws.slots import Slots
 from tasks.decide.policy_file import parse_policy
 from tasks.desk import Desk
+from tasks.detect.opening import projector
 from tasks.detect.picture import Converter
 from tasks.record.audit import AuditLog
 from tasks.record.known import Known
@@ -52,6 +53,7 @@ def wire(settings: Settings, *, breakers: Breakers | None = None, meter: Guard |
         audit=AuditLog(aws, bucket=settings.audit_bucket, writer=writer_name(), now=utc_now, riders=spending.take),
         now=utc_now,
         converter=_converter(settings),
+        projector=_projector(settings),
         slots=_slots(settings, aws),
         seen=_seen(settings, aws),
         known=Known(aws, table=settings.items_table),
@@ -94,6 +96,15 @@ def _converter(settings: Settings) -> Converter:
         most_bytes=settings.image_bytes,
         pixels=settings.image_pixels,
         frames=settings.image_frames,
+        memory=settings.image_memory_mb * 1024 * 1024,
+        seconds=settings.image_seconds,
+    )
+
+
+def _projector(settings: Settings) -> Converter:
+    return projector(
+        frames=settings.first_look_frames,
+        pixels=settings.image_pixels,
         memory=settings.image_memory_mb * 1024 * 1024,
         seconds=settings.image_seconds,
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from tasks.aws.calls import call
 from tasks.aws.faults import Full, Gone, Moved, Unreadable
 from tasks.desk import Desk
+from tasks.detect.finding import Finding
 from tasks.detect.video import Channel, start_video
 from tasks.intake.digest import whole_sha256
 from tasks.item import Item
@@ -23,6 +24,8 @@ class Job:
     id: str
     #: Another item started it, on the same bytes.
     joined: bool = False
+    #: What a first look at the video has seen.
+    seen: tuple[Finding, ...] = ()
 
 
 def start_job(desk: Desk, item: Item, *, alone: bool = False) -> Job:

@@ -8,8 +8,9 @@ from tasks.aws.faults import Gone, Permanent, Unreadable
 from tasks.decide.policy import Surface
 from tasks.desk import Desk
 from tasks.detect.finding import Finding
+from tasks.detect.first_look import look_at_video
 from tasks.detect.image import look_at_image
-from tasks.detect.job import Job, start_job
+from tasks.detect.job import Job
 from tasks.detect.kind import UNREADABLE_KINDS, Kind, unreadable
 from tasks.detect.lettering import LETTERING, read_lettering
 from tasks.detect.picture import View
@@ -27,7 +28,7 @@ def look(desk: Desk, item: Item, *, kind: Kind, head: bytes, surface: Surface) -
     """
     try:
         if kind is Kind.VIDEO:
-            return start_job(desk, item)
+            return look_at_video(desk, item, surface=surface)
         if kind is Kind.TEXT:
             return look_at_words(desk, item, text=_text_of(desk, item, head), part="body", surface=surface)
         if kind in (Kind.IMAGE, Kind.PICTURE):

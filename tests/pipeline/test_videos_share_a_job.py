@@ -15,7 +15,7 @@ from interrupted import watched
 from tasks.desk import Desk
 from tasks.intake.message import VideoCheck, write_video_check
 from tasks.moderation import handle
-from tasks.outcome import Done, Outcome, Skipped
+from tasks.outcome import Done, Outcome, Retry, Skipped
 from tasks.record.standing import Standing, Status
 
 RUNNING = Done("the video's job is running")
@@ -135,13 +135,26 @@ def test_the_same_video_under_another_name_joins_the_running_job(
     assert len(starts) == 1
 
 
-def test_other_bytes_or_bytes_that_nobody_vouches_for_have_their_own_job(
+def test_other_bytes_have_a_job_of_their_own(
     fleet: Fleet, desk: Desk, upload: Callable[..., Put], starts: list[str]
 ) -> None:
-    puts = [upload("a"), upload("b", note="other"), upload("c", sha256=False), upload("d", sha256=False)]
-    assert begin(fleet, desk, *puts) == [RUNNING] * 4
-    assert len(starts) == 4
+    puts = [upload("a"), upload("b", note="other")]
+    assert begin(fleet, desk, *puts) == [RUNNING] * 2
+    assert len(starts) == 2
     work(fleet, desk, *puts)
+
+
+def test_bytes_that_nobody_vouches_for_join_no_job_and_wait_for_what_it_finds(
+    fleet: Fleet, desk: Desk, upload: Callable[..., Put], starts: list[str]
+) -> None:
+    first, second = upload("a", sha256=False), upload("b", sha256=False)
+    running, waiting = begin(fleet, desk, first, second)
+    assert running == RUNNING
+    assert isinstance(waiting, Retry)
+    assert not waiting.counts
+    work(fleet, desk, first)
+    assert begin(fleet, desk, second) == [Done("rejected")]
+    assert len(starts) == 1
 
 
 def test_a_joined_job_that_fails_is_followed_by_one_of_ones_own(

@@ -21,11 +21,12 @@ WEAPON = {"labels": {"Weapons": 97.5}}
 
 
 @pytest.fixture
-def video(media: SimpleNamespace) -> Callable[..., bytes]:
-    """A fifth of a second of grey; `video(card)` with a test card."""
+def video(media: SimpleNamespace, unique: str) -> Callable[..., bytes]:
+    """A fifth of a second of grey; `video(card)` with a test card. No two tests have the same bytes."""
 
     def make(card: object = None) -> bytes:
-        return bytes(media.video([media.picture()], seconds_each=0.2, card=card))
+        body = bytes(media.video([media.picture()], seconds_each=0.2, card=card))
+        return body + (8 + len(unique)).to_bytes(4, "big") + b"skip" + unique.encode()
 
     return make
 
