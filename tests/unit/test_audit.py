@@ -250,3 +250,42 @@ def wait_until(met: Callable[[], bool]) -> None:
             return
         turn.wait(0.001)
     raise AssertionError("it never came to that")
+
+
+class TestRiders:
+    """Entries for which nobody waits."""
+
+    @pytest.fixture
+    def riders(self) -> list[dict[str, Any]]:
+        return [entry(100)]
+
+    @pytest.fixture
+    def log(self, aws: Aws, riders: list[dict[str, Any]]) -> AuditLog:
+        def take() -> list[dict[str, Any]]:
+            taken = riders[:]
+            riders.clear()
+            return taken
+
+        return AuditLog(aws, bucket=BUCKET, writer="w", now=lambda: NOW, riders=take)
+
+    def test_they_go_with_the_next_object(self, aws: Aws, log: AuditLog) -> None:
+        log.append([entry(1)])
+        log.append([entry(2)])
+        assert [line["entry_id"] for line in lines(aws)] == ["1", "100", "2"]
+        assert_chain(lines(aws))
+
+    def test_or_alone_where_somebody_asks_for_it(self, aws: Aws, log: AuditLog) -> None:
+        log.append(())
+        assert [line["entry_id"] for line in lines(aws)] == ["100"]
+
+    def test_without_any_there_is_nothing_to_write(self, aws: Aws) -> None:
+        log_of(aws).append(())
+        assert objects(aws) == {}
+
+    def test_they_are_written_once_although_the_object_failed_at_first(self, aws: Aws, log: AuditLog) -> None:
+        down = Denied(call="s3.PutObject")
+        with Puts(aws, lambda number: down if number == 1 else None), pytest.raises(Fault):
+            log.append([entry(1)])
+        log.append([entry(1)])
+        assert [line["entry_id"] for line in lines(aws)] == ["1", "100", "1"]
+        assert_chain(lines(aws))
