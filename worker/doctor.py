@@ -58,8 +58,10 @@ def necessities(desk: Desk) -> Iterator[tuple[str, Callable[[], str]]]:
         yield f"bucket {bucket}", lambda bucket=bucket: _bucket(desk, bucket)  # type: ignore[misc]
     for table in (settings.items_table, settings.cases_table):
         yield f"table {table}", lambda table=table: _table(desk, table)  # type: ignore[misc]
-    yield "notices topic", lambda: _topic(desk)
-    yield "first looks", lambda: _first_looks(desk)
+    yield "notices topic", lambda: _topic(desk, settings.notices_topic_arn)
+    if (ended := settings.video_topic_arn) is not None:
+        yield "video jobs topic", lambda: _topic(desk, ended)
+    yield "first looks", lambda: first_looks(desk)
 
 
 def _checks(desk: Desk) -> Iterator[tuple[str, Callable[[], str]]]:
@@ -79,10 +81,10 @@ def _names() -> str:
     return "worker, tasks and config are modfleet's alone"
 
 
-def _first_looks(desk: Desk) -> str:
+def first_looks(desk: Desk, *, find: Callable[[str], object] = find_spec) -> str:
     """Frames are decoded by an extra, without which videos are only looked at as a whole."""
     wanted = [surface.name for surface in desk.policy.surfaces if surface.first_look == "frames"]
-    if wanted and find_spec("av") is None:
+    if wanted and find("av") is None:
         raise Sick(f"`first_look: frames` of {', '.join(wanted)} needs the extra: pip install 'modfleet[frames]'")
     return f"at the first frames: {', '.join(wanted) or 'nowhere'}"
 
@@ -157,8 +159,7 @@ def _table(desk: Desk, table: str) -> str:
     return "active"
 
 
-def _topic(desk: Desk) -> str:
-    topic = desk.settings.notices_topic_arn
+def _topic(desk: Desk, topic: str) -> str:
     call(desk.aws.store, desk.aws.sns.get_topic_attributes, TopicArn=topic)
     return "exists"
 

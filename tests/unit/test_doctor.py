@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from PIL import Image
 
-from worker.doctor import NAMES, ONE_PIXEL, _guarded_prefixes, contested_names
+from worker.doctor import NAMES, ONE_PIXEL, Sick, _guarded_prefixes, contested_names, first_looks
 
 HIDDEN: dict[str, Any] = {"StringNotEquals": {"s3:ExistingObjectTag/moderation": "allowed"}}
 
@@ -58,3 +59,18 @@ def test_the_prefixes_that_show_only_what_is_allowed_are_read_from_the_bucket_po
     statements: object, prefixes: list[str]
 ) -> None:
     assert list(_guarded_prefixes({"Statement": statements}, "b")) == prefixes
+
+
+def desk_with(*first_looks: str) -> Any:
+    surfaces = [SimpleNamespace(name=f"surface{n}", first_look=look) for n, look in enumerate(first_looks)]
+    return SimpleNamespace(policy=SimpleNamespace(surfaces=surfaces))
+
+
+def test_a_first_look_at_frames_without_the_extra_names_the_surface_and_the_extra() -> None:
+    with pytest.raises(Sick, match=r"surface1 needs the extra: pip install 'modfleet\[frames\]'"):
+        first_looks(desk_with("none", "frames"), find=lambda _: None)
+
+
+def test_a_first_look_at_thumbnails_needs_no_extra() -> None:
+    assert first_looks(desk_with("none", "thumbnail"), find=lambda _: None) == "at the first frames: nowhere"
+    assert first_looks(desk_with("frames"), find=lambda _: "there") == "at the first frames: surface0"
