@@ -97,6 +97,8 @@ class Converter:
                 status = child.wait()
         except OSError as error:
             raise Transient(type(error).__name__, call="convert") from error
+        if len(said) > most:
+            raise Unreadable("the converter does not stop talking", reason="image-crash")
         _judge(said, status, late=late.is_set())
         return said.removeprefix(_READY)
 

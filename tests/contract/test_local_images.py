@@ -137,6 +137,52 @@ def test_what_rekognition_cannot_read_is_refused(detect: Detect, flagged_image: 
         assert _code(refused) == "InvalidImageFormatException"
 
 
+@pytest.mark.parametrize("form", ["WEBP", "BMP", "TIFF", "AVIF"])
+def test_formats_that_rekognition_does_not_read_are_refused(form: str, detect: Detect) -> None:
+    with pytest.raises(ClientError) as refused:
+        detect(_picture(_photo(), form))
+    assert _code(refused) == "InvalidImageFormatException"
+
+
+@pytest.mark.parametrize(("mode", "form"), [("CMYK", "JPEG"), ("I;16", "PNG")])
+def test_pictures_for_print_and_of_sixteen_bits_are_refused(mode: str, form: str, detect: Detect) -> None:
+    out = io.BytesIO()
+    Image.new(mode, (64, 64)).save(out, form)
+    with pytest.raises(ClientError) as refused:
+        detect(out.getvalue())
+    assert _code(refused) == "InvalidImageFormatException"
+
+
+def test_the_words_on_a_card_are_read_as_lines_and_words(
+    clients: SimpleNamespace, plain_image: Callable[..., bytes]
+) -> None:
+    answer = clients.rekognition.detect_text(Image={"Bytes": plain_image(card={"text": ["SELLING", "call me"]})})
+    said = [(d["Type"], d["DetectedText"], d["Id"], d.get("ParentId")) for d in answer["TextDetections"]]
+    assert said == [
+        ("LINE", "SELLING", 0, None),
+        ("LINE", "call me", 1, None),
+        ("WORD", "SELLING", 2, 0),
+        ("WORD", "call", 3, 1),
+        ("WORD", "me", 4, 1),
+    ]
+    assert answer["TextModelVersion"] == "3.0"
+
+
+def test_a_picture_without_a_card_has_no_words(clients: SimpleNamespace, plain_image: Callable[..., bytes]) -> None:
+    assert clients.rekognition.detect_text(Image={"Bytes": plain_image()})["TextDetections"] == []
+
+
+@pytest.mark.parametrize(
+    ("size", "code"), [((49, 64), "InvalidParameterException"), ((10_001, 50), "ImageTooLargeException")]
+)
+def test_words_are_read_in_pictures_of_the_same_sizes(
+    clients: SimpleNamespace, plain_image: Callable[..., bytes], size: tuple[int, int], code: str
+) -> None:
+    with pytest.raises(ClientError) as refused:
+        clients.rekognition.detect_text(Image={"Bytes": plain_image(size=size)})
+    assert _code(refused) == code
+
+
 def test_a_picture_over_ten_thousand_pixels_long_is_refused(detect: Detect, plain_image: Callable[..., bytes]) -> None:
     assert detect(plain_image(size=(10_000, 50))) == []
     with pytest.raises(ClientError) as refused:
