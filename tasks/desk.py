@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -15,6 +18,7 @@ from tasks.aws.slots import Slots
 from tasks.decide.policy import Policy
 from tasks.detect.opening import projector
 from tasks.detect.picture import Converter
+from tasks.ledger import open_ledger
 from tasks.record.audit import AuditLog
 from tasks.record.known import Known
 from tasks.record.seen import Seen
@@ -55,6 +59,8 @@ class Desk:
     spending: Spending = field(default_factory=Spending)
     #: The daily caps; None where there are none.
     budget: Budget | None = None
+    #: Threads for the parts of posts, few for the whole process; None does one part after another.
+    hands: Executor | None = None
 
     @property
     def lease_seconds(self) -> float:
@@ -63,3 +69,13 @@ class Desk:
         As long as a crashed worker's message is hidden: whoever gets it finds the lease over.
         """
         return float(self.settings.visibility_seconds or LANES["uploads"].visibility)
+
+    @contextmanager
+    def ledger(self) -> Iterator[None]:
+        """A ledger for one item, which the daily caps hear and the audit log gets, whether its run fails or not."""
+        with open_ledger(hears=self.budget.use if self.budget else None):
+            try:
+                yield
+            finally:
+                # A run that failed has spent, too.
+                self.spending.settle()

@@ -11,6 +11,7 @@ NEEDED = {
     Kind.PICTURE: "rekognition-image",
     Kind.VIDEO: "rekognition-video",
     Kind.TEXT: "guardrail",
+    Kind.POST: "post",
 }
 UNREADABLE = "unreadable/"
 

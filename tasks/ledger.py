@@ -48,6 +48,8 @@ class Ledger:
     #: Detector -> the version that has looked, whether it saw anything or not.
     looked: dict[str, str] = field(default_factory=dict)
     ended: list[Ended] = field(default_factory=list)
+    #: The ledger around it, in which it ends.
+    outer: Ledger | None = None
     #: What it was all used up for.
     item: Item | None = None
     surface: str = ""
@@ -75,8 +77,9 @@ class Ledger:
 
     def take_over(self, inner: Ledger) -> None:
         """Add what an item of this message took."""
-        self.calls += inner.calls
-        self.ended += inner.ended
+        with self._lock:
+            self.calls += inner.calls
+            self.ended += inner.ended
         for unit, amount in inner.used.items():
             self.use(unit, amount)
 
@@ -92,7 +95,7 @@ def open_ledger(trace: str = "", *, hears: Hears | None = None) -> Iterator[Ledg
     """
     outer = _open.get()
     ledger = Ledger(outer.trace, outer.fields) if outer and not trace else Ledger(trace)
-    ledger.hears = hears
+    ledger.hears, ledger.outer = hears, outer
     token = _open.set(ledger)
     try:
         yield ledger
@@ -100,6 +103,17 @@ def open_ledger(trace: str = "", *, hears: Hears | None = None) -> Iterator[Ledg
         _open.reset(token)
         if outer:
             outer.take_over(ledger)
+
+
+@contextmanager
+def beside() -> Iterator[None]:
+    """What happens meanwhile is noted around the open ledger and not in it: it is about another item."""
+    ledger = _open.get()
+    token = _open.set(ledger.outer if ledger else None)
+    try:
+        yield
+    finally:
+        _open.reset(token)
 
 
 def current_ledger() -> Ledger | None:

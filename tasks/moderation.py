@@ -17,7 +17,6 @@ from tasks.aws.faults import Fault
 from tasks.desk import Desk
 from tasks.intake.message import Message, NotAMessage, Nothing, VideoCheck, VideoEnded, read_message
 from tasks.intake.submission import Submission
-from tasks.ledger import open_ledger
 from tasks.outcome import Done, Outcome, Parked, Retry, Skipped, backoff, outcome_of
 from tasks.submit import submit
 from tasks.video import checks_of
@@ -62,12 +61,8 @@ def _works_of(desk: Desk, message: Message, *, attempt: int) -> list[Callable[[]
 
 
 def _on_its_own_ledger(desk: Desk, work: Callable[[], Outcome]) -> Outcome:
-    with open_ledger(hears=desk.budget.use if desk.budget else None):
-        try:
-            return work()
-        finally:
-            # A run that failed has spent, too.
-            desk.spending.settle()
+    with desk.ledger():
+        return work()
 
 
 def _guarded(work: Callable[[], Outcome], *, attempt: int) -> Outcome:

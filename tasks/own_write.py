@@ -17,12 +17,14 @@ WAIT_SECONDS = 2.0
 MAX_WAITS = 3
 
 
-def own_write(desk: Desk, item: Item, upload: Upload, *, attempt: int) -> Outcome | None:
+def own_write(desk: Desk, item: Item, upload: Upload, *, attempt: int, submitting: bool = False) -> Outcome | None:
     """How to end the event of what modfleet wrote, None for what must be judged.
 
-    The metadata is only a claim, which any uploader can make: it buys a moment, and no more.
+    The metadata is only a claim, which any uploader can make: it buys a moment, and no more. A run that is
+    `submitting` waits for none.
     """
-    return _redacted_copy(desk, item, upload, attempt=attempt) or _being_judged(upload, attempt=attempt)
+    ended = _redacted_copy(desk, item, upload, attempt=attempt)
+    return ended if ended or submitting else _being_judged(upload, attempt=attempt)
 
 
 def _redacted_copy(desk: Desk, item: Item, upload: Upload, *, attempt: int) -> Outcome | None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 from tasks.act.missing import Missing
 from tasks.act.perform import perform
@@ -21,11 +22,12 @@ from tasks.decide.decision import decide
 from tasks.desk import Desk
 from tasks.detect.finding import Finding
 from tasks.detect.job import Job, free_slot
-from tasks.detect.kind import kind_of
+from tasks.detect.kind import Kind, kind_of
 from tasks.detect.look import look_at_words
 from tasks.detect.reuse import (
     Beside,
     Met,
+    Sight,
     asking,
     is_condemned,
     job_goes_on,
@@ -36,12 +38,14 @@ from tasks.detect.reuse import (
 )
 from tasks.fail_open import fails_open
 from tasks.intake.message import VideoCheck
+from tasks.intake.post import Manifest, read_post
 from tasks.intake.submission import Submission
 from tasks.intake.upload import Upload
 from tasks.item import Item
-from tasks.ledger import looked, note_decided, note_end, note_item, trace, traced
+from tasks.ledger import looked, note_decided, note_end, note_item, note_looked, trace, traced
 from tasks.outcome import Done, Outcome, Parked, Retry, Skipped
 from tasks.own_write import own_write, submitted
+from tasks.post import NESTED, POST, VERSION, Later, look_at_parts
 from tasks.record.entries import entries_of
 from tasks.record.standing import Standing, Status
 from tasks.record.state import Older, Taken
@@ -52,18 +56,21 @@ STILL_THERE = (Status.PENDING, Status.ALLOWED, Status.HELD)
 RUNNING = Done("the video's job is running")
 
 
-def moderate(desk: Desk, item: Item, *, attempt: int, said: Submission | None = None) -> Outcome:
-    """Judge an upload and act on the judgement; a submission's names win over its own. Raises Fault if AWS does."""
+def moderate(desk: Desk, item: Item, *, attempt: int, said: Submission | None = None, within: bool = False) -> Outcome:
+    """Judge an upload and act on the judgement. Raises Fault when AWS would not let it.
+
+    The names that a submission `said` win over its own. `within` a post, it is judged as its part.
+    """
     if item.bucket != desk.settings.uploads_bucket:
         return Parked(f"an event for the bucket {item.bucket!r}, which is not MODFLEET_UPLOADS_BUCKET")
     note_item(item, surface=desk.policy.surface_for(item.key).name)
     if attempt > 1 and (known := desk.state.find(item)):
         return resume(desk, known)
     with asking(desk, item):
-        return meet_and_judge(desk, item, attempt=attempt, said=said)
+        return meet_and_judge(desk, item, attempt=attempt, said=said, within=within)
 
 
-def meet_and_judge(desk: Desk, item: Item, *, attempt: int, said: Submission | None) -> Outcome:
+def meet_and_judge(desk: Desk, item: Item, *, attempt: int, said: Submission | None, within: bool) -> Outcome:
     """Open an upload, with what is known of its bytes, and judge it unless there is a reason not to."""
     try:
         upload, met = meet(desk, item)
@@ -74,15 +81,27 @@ def meet_and_judge(desk: Desk, item: Item, *, attempt: int, said: Submission | N
     upload = upload.as_submitted(said) if said else upload
     if known := submitted(desk, item, upload):
         return resume(desk, known)
-    return own_write(desk, item, upload, attempt=attempt) or judge(desk, item, upload, met)
+    ended = own_write(desk, item, upload, attempt=attempt, submitting=said is not None)
+    return ended or judge(desk, item, upload, met, within=within)
 
 
-def judge(desk: Desk, item: Item, upload: Upload, met: Met) -> Outcome:
-    """Detect, then conclude; a video's job is started and concluded later."""
-    surface = desk.policy.surface_for(item.key)
+def judge(desk: Desk, item: Item, upload: Upload, met: Met, *, within: bool) -> Outcome:
+    """Detect, then conclude; a video's job is started and concluded later, a post has its parts judged first."""
     standing = first_standing(desk, item, upload)
     if upload.tagged and (outcome := without_its_own_verdict(desk, item)):
         return outcome
+    try:
+        manifest = read_post(desk, item, upload)
+    except (Gone, Moved):
+        return set_aside(desk, item, Status.GONE)
+    if manifest is None:
+        return judge_alone(desk, standing, upload, met)
+    return NESTED if within else judge_post(desk, standing, upload, met, manifest=manifest)
+
+
+def judge_alone(desk: Desk, standing: Standing, upload: Upload, met: Met) -> Outcome:
+    """Look at an item that is no post, and conclude, unless a video's job has yet to tell."""
+    item, surface = standing.item, desk.policy.surface_for(standing.item.key)
     words = "" if is_condemned(desk, met) else upload.caption
     caption = look_at_words(desk, item, text=words, part="caption", surface=surface)
     try:
@@ -93,6 +112,25 @@ def judge(desk: Desk, item: Item, upload: Upload, met: Met) -> Outcome:
         return begin_video(desk, replace(standing, findings=(*caption, *seen.seen)), seen)
     standing = replace(standing, reused_from=seen.reused_from)
     return conclude(desk, standing, (*caption, *seen.findings), beside=seen.beside)
+
+
+def judge_post(desk: Desk, standing: Standing, upload: Upload, met: Met, *, manifest: Manifest) -> Outcome:
+    """Look at all parts of a post, then at its own words, and conclude; or come back for parts that are late."""
+    parts = look_at_parts(desk, standing.item, manifest, moderate=partial(moderate, within=True))
+    if isinstance(parts, Later):
+        return Retry(parts.seconds, parts.why, counts=False)
+    item, surface = standing.item, desk.policy.surface_for(standing.item.key)
+    caption = look_at_words(desk, item, text=upload.caption, part="caption", surface=surface)
+    seen: Sight | Job = Sight(findings=(met.known,) if met.known else ())
+    if manifest.text.strip():
+        try:
+            seen = look_once(desk, item, upload, met=met, kind=standing.kind, surface=surface)
+        except (Gone, Moved):
+            return set_aside(desk, item, Status.GONE)
+    assert isinstance(seen, Sight)  # a manifest is no video
+    note_looked(POST, VERSION)
+    standing = replace(standing, kind=Kind.POST, parts=parts.items, detectors=parts.detectors)
+    return conclude(desk, standing, (*caption, *seen.findings, *parts.findings), beside=seen.beside)
 
 
 def without_its_own_verdict(desk: Desk, item: Item) -> Outcome | None:

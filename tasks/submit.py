@@ -38,8 +38,8 @@ def submit_text(desk: Desk, said: Submission, surface: Surface, *, attempt: int)
         return Parked(f"submitted for the surface {surface.name!r}, but {key!r} would show on {shown.name!r}")
     if known := recorded(desk, said, f"s3://{bucket}/{key}", attempt=attempt):
         return pipeline.resume(desk, known)
-    item, upload = store_text(desk.aws, said, bucket=bucket, key=key, now=desk.now())
-    return pipeline.judge(desk, item, upload)
+    item = store_text(desk.aws, said, bucket=bucket, key=key, now=desk.now())
+    return pipeline.moderate(desk, item, attempt=attempt, said=said)
 
 
 def recorded(desk: Desk, said: Submission, location: str, *, attempt: int) -> Standing | None:

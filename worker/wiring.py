@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 from config.caps import CapsError, parse_caps
@@ -57,6 +58,7 @@ def wire(settings: Settings, *, breakers: Breakers | None = None, meter: Guard |
         slots=_slots(settings, aws),
         seen=_seen(settings, aws),
         known=Known(aws, table=settings.items_table),
+        hands=ThreadPoolExecutor(settings.post_threads, thread_name_prefix="part"),
         prices=prices,
         spending=spending,
         budget=budget,

@@ -22,6 +22,7 @@ def statement_of_reasons(standing: Standing) -> dict[str, Any]:
         "type": "statement_of_reasons",
         "notice_id": f"{item.id[:32]}-{standing.policy_version}",
         "item": {"bucket": item.bucket, "key": item.key, "version": item.version},
+        "parts": [part.key for part in standing.parts],
         "content_id": standing.content_id,
         "uploader": standing.uploader,
         "surface": standing.surface,

@@ -8,6 +8,7 @@ from typing import Any
 
 from tasks.act.missing import Missing
 from tasks.act.notify import notify
+from tasks.act.parts import missing_manifest, over_parts
 from tasks.act.plan import STATUS_OF, Action
 from tasks.act.purge import purge
 from tasks.act.quarantine import quarantine
@@ -64,12 +65,13 @@ def _perform(desk: Desk, standing: Standing) -> tuple[Standing, Status]:
             standing = do(desk, standing, action) if action in standing.to_do else standing
     if standing.receipts.get(Action.REMOVE, {}).get("newer"):
         status = Status.SUPERSEDED
-    return standing, status
+    return standing, missing_manifest(standing) or status
 
 
 def do(desk: Desk, standing: Standing, action: str) -> Standing:
     """Do one action and record its receipt."""
-    receipt = PERFORMERS[Action(action)](desk, standing)
+    performer = PERFORMERS[Action(action)]
+    receipt = over_parts(desk, standing, Action(action), performer) if standing.parts else performer(desk, standing)
     now = desk.now()
     receipt |= {"at": now.isoformat()}
     desk.state.add_receipt(standing.item, action, receipt, lease_until=now.timestamp() + desk.lease_seconds)

@@ -209,6 +209,11 @@ def _known(policy: Policy, rest: str, finding: Finding) -> Rule | None:
     return _fixed(policy.known.get(rest.partition("/")[0], Tier.HOLD), finding)
 
 
+def _part(_policy: Policy, rest: str, finding: Finding) -> Rule | None:
+    """What a post's part has come to by itself, the post comes to at least."""
+    return _fixed(Tier.REJECT if rest == "rejected" else Tier.HOLD, finding)
+
+
 def _unreadable(policy: Policy, rest: str, finding: Finding) -> Rule | None:
     return _fixed(policy.unreadable.reasons.get(rest, policy.unreadable.other), finding)
 
@@ -244,5 +249,6 @@ _JUDGES: Mapping[str, Callable[[Policy, str, Finding], Rule | None]] = {
     "term": _term,
     "toxicity": _toxicity,
     "known": _known,
+    "part": _part,
     "unreadable": _unreadable,
 }

@@ -25,6 +25,8 @@ class Kind(StrEnum):
     SOUND = "sound"
     #: In an encoding that can be told by its bytes.
     TEXT = "text"
+    #: A manifest that names a text and media. Found by what it says, not by `kind_of`.
+    POST = "post"
     EMPTY = "empty"
     UNKNOWN = "unknown"
 

@@ -9,43 +9,31 @@ from tasks.aws.calls import call
 from tasks.aws.faults import Gone, Moved, Transient
 from tasks.aws.session import Aws
 from tasks.intake.submission import Reference, Submission
-from tasks.intake.upload import Upload, get_whole
+from tasks.intake.upload import get_whole
 from tasks.item import Item
 
 JSON = "application/json"
 
 
-def store_text(aws: Aws, said: Submission, *, bucket: str, key: str, now: datetime) -> tuple[Item, Upload]:
+def store_text(aws: Aws, said: Submission, *, bucket: str, key: str, now: datetime) -> Item:
     """Write a submitted text where uploads are, unless it is there: an item like any other from here on.
 
     Another text under the same id is a newer version of it. Raises Transient where somebody else writes one at the
     same moment.
     """
-    body = said.body()
     try:
         written = _write(aws, said, Bucket=bucket, Key=key, IfNoneMatch="*")
     except Moved:
         written = _over_what_is_there(aws, said, Bucket=bucket, Key=key)
-    version_id, etag = written.get("VersionId"), written["ETag"].strip('"')
-    upload = Upload(
-        version_id=version_id,
-        etag=etag,
-        head=body,
-        content_type=JSON,
-        metadata=said.metadata(),
-        tagged=bool(written.get("TagCount")),
-        context=said.context,
-    )
-    item = Item(
+    return Item(
         bucket=bucket,
         key=key,
-        version_id=version_id,
-        etag=etag,
-        size=len(body),
+        version_id=written.get("VersionId"),
+        etag=written["ETag"].strip('"'),
+        size=len(said.body()),
         sequencer="",
         event_time=written.get("LastModified", now),
     )
-    return item, upload
 
 
 def _write(aws: Aws, said: Submission, **where: str) -> dict[str, Any]:

@@ -73,7 +73,8 @@ class Upload:
 
     def as_submitted(self, said: Submission) -> Upload:
         """The same upload, named as a submission names it, and with the context that it brings."""
-        return replace(self, metadata={**self.metadata, **said.metadata()}, context=said.context)
+        head = self.head if said.text is None else said.body()
+        return replace(self, head=head, metadata={**self.metadata, **said.metadata()}, context=said.context)
 
     def is_of(self, item: Item) -> bool:
         """Whether the item is what is current under its key."""

@@ -46,6 +46,9 @@ class Standing:
     parts: tuple[Item, ...] = ()
     #: Of a post: `ACTION/N` (0 is the manifest) -> the receipt of one part, while the action is under way.
     progress: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    #: Of a part: the `s3://BUCKET/KEY` of the post that was held or rejected with it, and which of both.
+    post: str = ""
+    post_status: str = ""
     #: None until decided.
     tier: int | None = None
     rules: tuple[str, ...] = ()
@@ -107,6 +110,7 @@ class Standing:
             "uploader": self.uploader,
             "content_id": self.content_id,
             "parts": [{"key": part.key, "version": part.version} for part in self.parts],
+            "post": {"location": self.post, "status": self.post_status} if self.post else None,
             "event_time": item.event_time.isoformat(),
             "decided_at": self.decided_at.isoformat() if self.decided_at else None,
             "time_to_takedown_ms": self.time_to_takedown_ms,
@@ -190,6 +194,8 @@ def from_row(row: Mapping[str, Any]) -> Standing:
         uploader=row["uploader"]["S"],
         content_id=row.get("content_id", _NONE)["S"],
         submitted=row.get("submitted", _NONE)["S"],
+        post=row.get("post", _NONE)["S"],
+        post_status=row.get("post_status", _NONE)["S"],
         parts=tuple(_part_item(item.bucket, *part) for part in json.loads(row["parts"]["S"])) if "parts" in row else (),
         progress={name: json.loads(said["S"]) for name, said in row.get("progress", {"M": {}})["M"].items()},
         tier=int(row["tier"]["N"]) if "tier" in row else None,
@@ -221,6 +227,8 @@ def _rarely(standing: Standing) -> dict[str, Any]:
         "submitted": standing.submitted,
         "sha256": standing.sha256,
         "reused_from": standing.reused_from,
+        "post": standing.post,
+        "post_status": standing.post_status,
     }
     row: dict[str, Any] = {name: _s(said) for name, said in names.items() if said}
     if standing.parts:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -149,6 +150,24 @@ class State:
             names={"#action": action},
             values={":receipt": {"S": json.dumps(receipt)}, ":until": {"N": str(lease_until)}},
         )
+
+    def add_progress(self, item: Item, name: str, receipt: Mapping[str, Any], *, lease_until: float) -> None:
+        """Record that an action was done to one part of a post, which renews the lease of who does it."""
+        self._update(
+            item,
+            "SET progress.#name = :receipt, lease_until = :until",
+            names={"#name": name},
+            values={":receipt": {"S": json.dumps(receipt)}, ":until": {"N": str(lease_until)}},
+        )
+
+    def add_to_post(self, part: Item, *, post: str, status: Status) -> None:
+        """Record on a part that its post was held or rejected; a masked copy, which has no row, is passed over."""
+        with suppress(Moved):
+            self._update(
+                part,
+                "SET post = :post, post_status = :status",
+                values={":post": {"S": post}, ":status": {"S": status.value}},
+            )
 
     def finish(self, item: Item, *, status: Status, time_to_takedown_ms: int | None, at: datetime) -> None:
         """Record where an item stands once all its actions are done, and free it; a second time changes nothing."""
