@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 from fleet import Fleet, Put, card
-from interrupted import DETECTORS, Crash, Watch, at_call, crash, later, on_bucket, watched
+from interrupted import DETECTORS, Crash, Watch, at_call, crash, forgetful, later, on_bucket, watched
 
 from tasks.desk import Desk
 from tasks.moderation import handle
@@ -35,7 +35,7 @@ def plain_bucket(unserved: Fleet) -> str:
 @pytest.fixture(params=[True, False], ids=["versioned", "unversioned"])
 def desk(request: pytest.FixtureRequest, unserved: Fleet, plain_bucket: str) -> Desk:
     """A desk that moderates a bucket with or without versions."""
-    return unserved.desk if request.param else on_bucket(unserved, plain_bucket)
+    return forgetful(unserved.desk if request.param else on_bucket(unserved, plain_bucket))
 
 
 @pytest.fixture

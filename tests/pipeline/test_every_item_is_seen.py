@@ -38,7 +38,7 @@ def puts(served: Fleet, media: SimpleNamespace, unique: str) -> dict[str, Put]:
     bodies = {
         "image": media.picture("PNG", card={"labels": {"Weapons": 99.0}}),
         "text": b"hm " + card(guardrail={"HATE": "HIGH"}, note=unique),
-        "video": media.video([media.picture()], seconds_each=0.2),
+        "video": media.video([media.picture()], seconds_each=0.2) + unique.encode(),
         "unknown": b"\x00\x01" * 40,
     }
     return {kind: served.put(f"feed/{unique}-{kind}", body) for kind, body in bodies.items()}

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 from fleet import Fleet, Put, assert_chains_hold, card, said
-from interrupted import Crash, Watch, at_call, crash, later, on_bucket, watched
+from interrupted import Crash, Watch, at_call, crash, forgetful, later, on_bucket, watched
 
 from tasks.desk import Desk
 from tasks.moderation import handle
@@ -95,7 +95,7 @@ def scenario(request: pytest.FixtureRequest) -> Scenario:
 @pytest.fixture
 def desk(scenario: Scenario, unserved: Fleet, plain_bucket: str) -> Desk:
     """A desk that moderates the scenario's bucket."""
-    return unserved.desk if scenario.versioned else on_bucket(unserved, plain_bucket)
+    return forgetful(unserved.desk if scenario.versioned else on_bucket(unserved, plain_bucket))
 
 
 @pytest.fixture
