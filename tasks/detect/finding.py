@@ -37,5 +37,5 @@ class Finding:
     time_ms: tuple[int, int] | None = None
     #: The classifier's rule ("harassment"), or a word filter's action; empty elsewhere.
     rule: str = ""
-    #: Which part of the item: `body` or `caption`.
+    #: Which part of the item: `body`, `caption`, `image-text`, `frame:N` of what moves, `thumbnail`, or a post's part.
     part: str = "body"
