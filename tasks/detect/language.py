@@ -40,7 +40,7 @@ def language_of(text: str) -> str:
     """The ISO 639-1 code of the language in which all of a text seems to be written, else UNKNOWN.
 
     A long text is judged by its beginning, middle and end. The first call loads the model: most of a second and
-    100 MB, which a worker that only sees pictures never pays; later ones take a millisecond.
+    90 MB, which a worker that only sees pictures never pays; later ones take a millisecond.
     """
     text = _NOT_WORDS.sub(" ", _samples(text))
     whole = _guess(text, least=SURE)

@@ -16,7 +16,7 @@ VERSION = "1"
 _AT = re.compile(r"[@\uff20](?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}")
 #: RFC 5321 allows a local part of 64 characters.
 _LONGEST_NAME = 64
-_IN_A_NAME = re.compile(r"[A-Za-z0-9._%+'\u00c0-\u024f-]")
+_IN_A_NAME = re.compile(r"[A-Za-z0-9._%+'\u00c0-\u024f\u0300-\u036f-]")
 #: At most 34 characters: https://www.swift.com/standards/data-standards/iban
 _IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}[0-9]{2}(?:[ ]?[A-Za-z0-9]){11,30}")
 _SHORTEST_IBAN = 15
@@ -24,7 +24,7 @@ _CARD = re.compile(r"(?<!\d)\d(?:[ -]?\d){12,18}(?!\d)")
 #: Begins like a number that is dialled (+, 0 in several scripts) or is grouped like one of North America: what is
 #: neither is as likely a price, a date or a score.
 _PHONE = re.compile(
-    r"(?<![A-Za-z\d+])"
+    r"(?<![A-Za-z\d+])(?<!\d\d[ .-])"
     r"(?:(?:\+\d|\(\+\d|\(?[0\u0660\u06f0\u0966\uff10])(?:[ ./()-]{0,3}\d){5,14}"
     r"|\(?[2-9]\d\d\)?[ .-]\d{3}[ .-]\d{4})(?!\d)"
 )

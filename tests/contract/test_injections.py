@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -48,9 +47,8 @@ def policy() -> Policy:
     return parse_policy((CONFIG / "policy.yaml").read_text("utf-8"))
 
 
-@pytest.fixture(scope="module")
-def aws(cloud: LocalCloud) -> Aws:
-    """Our own clients of the local cloud."""
+def connect_to(cloud: LocalCloud) -> Aws:
+    """Our own clients, on the local cloud's text services."""
     env = cloud.environment
     session = boto3.Session(
         aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
@@ -59,13 +57,14 @@ def aws(cloud: LocalCloud) -> Aws:
     )
     names = {name.removeprefix("MODFLEET_").lower(): value for name, value in env.items()}
     ours = connect(Settings.model_validate(names), session=session)
-    made = SimpleNamespace(
-        **{
-            service: session.client(service, endpoint_url=env[f"AWS_ENDPOINT_URL_{service.upper().replace('-', '_')}"])
-            for service in ("bedrock-runtime", "comprehend")
-        }
-    )
-    return replace(ours, bedrock=getattr(made, "bedrock-runtime"), comprehend=made.comprehend)
+    bedrock: Any = session.client("bedrock-runtime", endpoint_url=env["AWS_ENDPOINT_URL_BEDROCK_RUNTIME"])
+    comprehend: Any = session.client("comprehend", endpoint_url=env["AWS_ENDPOINT_URL_COMPREHEND"])
+    return replace(ours, bedrock=bedrock, comprehend=comprehend)
+
+
+@pytest.fixture(scope="module")
+def aws(cloud: LocalCloud) -> Aws:
+    return connect_to(cloud)
 
 
 @pytest.fixture(scope="module")

@@ -92,6 +92,35 @@ def test_one_call_takes_a_short_text(offline_aws: Aws, stub: Stub, recorded: Rec
     assert find_pii(offline_aws, "hello", part="body") == ()
 
 
+@pytest.mark.parametrize(
+    ("language", "asked", "version"),
+    [
+        ("en", "en", "unversioned"),
+        ("es", "es", "unversioned"),
+        ("de", "en", "en-fallback:de"),
+        ("und", "en", "en-fallback:und"),
+    ],
+)
+def test_each_language_is_asked_about_as_comprehend_reads_it_and_the_version_says_how(
+    offline_aws: Aws, stub: Stub, *, language: str, asked: str, version: str
+) -> None:
+    found = {"Entities": [{"Score": 0.9, "Type": "NAME", "BeginOffset": 0, "EndOffset": 4}]}
+    stub(offline_aws.comprehend).add_response("detect_pii_entities", found, {"Text": "Anna", "LanguageCode": asked})
+    (finding,) = find_pii(offline_aws, "Anna", part="body", language=language)
+    assert finding.detector_version == version
+
+
+@pytest.mark.parametrize(("kind", "score"), [("EMAIL", 0.2), ("NAME", 0.99)])
+def test_a_pattern_stands_by_itself_whatever_comprehend_takes_it_for(
+    offline_aws: Aws, stub: Stub, kind: str, score: float
+) -> None:
+    text = "mail: a@b.example"
+    found = {"Entities": [{"Score": score, "Type": kind, "BeginOffset": 6, "EndOffset": 17}]}
+    stub(offline_aws.comprehend).add_response("detect_pii_entities", found)
+    (email,) = [one for one in find_pii(offline_aws, text, part="body", language="de") if one.label == "pii/EMAIL"]
+    assert (email.span, email.confidence) == ((6, 17), 99.0)
+
+
 def test_a_text_of_nothing_but_space_is_not_sent(offline_aws: Aws, stub: Stub) -> None:
     stub(offline_aws.comprehend)
     assert find_pii(offline_aws, " \n", part="body") == ()
