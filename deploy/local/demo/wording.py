@@ -28,6 +28,7 @@ _UNREADABLE = {
     "image-format": "broken image",
     "image-size": "image of a wrong size",
     "image-refused": "image refused",
+    "image-bomb": "image of too many pixels",
     "video-job": "broken video",
     "text-size": "text too long",
     "text-encoding": "text not in UTF-8",
