@@ -16,7 +16,7 @@ from rich.text import Text
 from config.prices import Prices, PricesError, parse_prices
 from tasks.aws.faults import Fault
 from tasks.record.costs import By, Costs, calls_in, spent_between
-from worker.plot import Bar, draw_bars
+from worker.plot import Bar, draw_bars, printable
 from worker.terminal import WRONG, AsJson, open_desk, print_json, stop
 
 GROUPS = ("detector", "day", "surface", "item")
@@ -27,7 +27,7 @@ BAR = 30
 _AGO = re.compile(r"([1-9][0-9]{0,3})([hd])")
 _HOURS = {"h": 1, "d": 24}
 
-Prices_ = Annotated[
+OtherPrices = Annotated[
     Path | None, typer.Option("--prices", exists=True, dir_okay=False, help="Another price table to reckon by.")
 ]
 Plot = Annotated[Path | None, typer.Option("--plot", dir_okay=False, help="Also draw it: an SVG file.")]
@@ -36,7 +36,7 @@ Plot = Annotated[Path | None, typer.Option("--plot", dir_okay=False, help="Also 
 def cost(
     since: Annotated[str, typer.Option(help="A day (2026-11-01, UTC), or how long ago: 7d, 24h.")] = "7d",
     by: Annotated[str, typer.Option(help=f"One row for each: {', '.join(GROUPS)}.")] = "detector",
-    prices: Prices_ = None,
+    prices: OtherPrices = None,
     plot: Plot = None,
     as_json: AsJson = False,
 ) -> None:
@@ -103,7 +103,7 @@ def _print(costs: Costs, since: datetime, console: Console) -> None:
         usd = costs.dollars(name)
         share = f"{usd / costs.usd:.1%}" if costs.usd else "·"
         bar = Text("━" * round(BAR * usd / most) if most else "", "green")
-        table.add_row(Text(name), f"{calls_in(costs.named[name]):,}", _usd(usd), share, bar)
+        table.add_row(Text(printable(name)), f"{calls_in(costs.named[name]):,}", _usd(usd), share, bar)
     console.print(table)
     if len(names) > MOST:
         console.print(f"and {len(names) - MOST:,} more, which --json has", style="bright_black")

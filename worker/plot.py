@@ -40,9 +40,15 @@ def draw_bars(title: str, bars: Sequence[Bar]) -> str:
     )
 
 
+def printable(text: str) -> str:
+    """The text without what a terminal would obey, or XML refuses: keys are what uploaders make them."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
 def _bar(bar: Bar, top: int, scale: float) -> list[str]:
     length = max(1.0, bar.value * scale)
-    name = bar.name if len(bar.name) <= LONGEST else f"…{bar.name[1 - LONGEST :]}"
+    name = printable(bar.name)
+    name = name if len(name) <= LONGEST else f"…{name[1 - LONGEST :]}"
     return [
         f'<text x="{LABELS - 8}" y="{top + 13.5}" text-anchor="end">{escape(name)}</text>',
         f'<rect x="{LABELS}" y="{top}" width="{length:.1f}" height="{BAR}" fill="{FILL}"/>',

@@ -61,6 +61,25 @@ def test_what_an_item_took_before_it_failed_is_the_messages_too() -> None:
     assert message.used == {"image": 1.0}
 
 
+def test_whoever_cannot_wait_hears_everything_once() -> None:
+    heard: list[tuple[str, float]] = []
+    with open_ledger(), open_ledger(hears=lambda unit, amount: heard.append((unit, amount))):
+        note_used("image")
+        with open_ledger():
+            note_used("text", 2.0)
+    assert heard == [("image", 1.0), ("text", 2.0)]
+
+
+def test_many_threads_of_one_item_lose_nothing() -> None:
+    with open_ledger() as ledger:
+        threads = [threading.Thread(target=lambda: [ledger.use("image") for _ in range(5000)]) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert ledger.used == {"image": 20_000.0}
+
+
 def test_a_message_that_this_run_sends_carries_its_trace() -> None:
     with open_ledger("1-6b023259-68c568ec9845cee4679c626a"):
         (attribute,) = trace_header()["MessageSystemAttributes"].values()
