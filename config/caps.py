@@ -27,6 +27,9 @@ class Cap:
     unit: str
     detectors: frozenset[str]
 
+    def __str__(self) -> str:
+        return f"{self.limit:g} {self.unit} a day for {self.name}"
+
     def spent(self, used: Mapping[str, float], prices: Prices) -> float:
         """How much of the cap was used up."""
         if self.unit != USD:

@@ -131,7 +131,7 @@ def doctor(as_json: AsJson = False) -> None:
 def _print_item(location: str, shown: dict[str, object], standing: Standing | None) -> None:
     table = Table(box=None, show_header=False)
     table.add_row("item", location)
-    for name in ("status", "surface", "tier", "rules", "policy_version", "time_to_takedown_ms"):
+    for name in ("status", "surface", "tier", "rules", "policy_version", "time_to_takedown_ms", "usd"):
         value = shown.get(name)
         table.add_row(name, ", ".join(value) if isinstance(value, list) else str(value))
     for finding in standing.findings if standing else ():

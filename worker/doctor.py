@@ -125,7 +125,7 @@ def _caps(desk: Desk) -> str:
     said = [f"{cap.name} {cap.spent:.4g} of {cap.limit:g} {cap.unit}" for cap in states]
     if any(cap.over for cap in states):
         refused = sum(cap.refused for cap in states)
-        raise Sick(f"{', '.join(said)}; {refused} calls were not made today (MODFLEET_DAILY_CAPS)")
+        raise Sick(f"{', '.join(said)}; calls refused today: {refused} (MODFLEET_DAILY_CAPS)")
     return ", ".join(said) or "none is set (MODFLEET_DAILY_CAPS)"
 
 

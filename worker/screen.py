@@ -77,7 +77,7 @@ def _caps(view: FleetView) -> list[RenderableType]:
         return []
     line = Text("today   ", "bright_black")
     for cap in view.caps:
-        held = f", {cap.refused:,} calls not made" if cap.refused else ""
+        held = f", {cap.refused:,} refused" if cap.refused else ""
         said = f"{cap.name} {cap.spent:,.4g} of {cap.limit:,g} {cap.unit}{held}   "
         line.append(said, "bold red" if cap.over else "")
     line.truncate(WIDTH, overflow="ellipsis")

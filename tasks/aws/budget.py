@@ -51,7 +51,7 @@ class CapState:
     unit: str
     limit: float
     spent: float
-    #: Calls that were not made because of it.
+    #: Calls that were not made because of it, as it is: raised, it has refused none.
     refused: int
 
     @property
@@ -62,7 +62,7 @@ class CapState:
 
 @dataclass(slots=True)
 class _Used:
-    """Of one day: units used up, and cap -> calls refused."""
+    """Of one day: units used up, and cap, limit included -> calls refused."""
 
     units: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
@@ -112,8 +112,8 @@ class Budget:
             if full is None:
                 self._under_way[threading.get_ident()] = call
                 return
-            first = not self._now_used().own.refused[full.name]
-            self._today.own.refused[full.name] += 1
+            first = not self._now_used().own.refused[str(full)]
+            self._today.own.refused[str(full)] += 1
         self._refuse(full, call, first=first)
 
     def after(self, call: str, *, seconds: float, fault: Fault | None) -> None:  # noqa: ARG002  # a Guard's signature
@@ -191,14 +191,14 @@ class Budget:
             unit=cap.unit,
             limit=cap.limit,
             spent=sum(cap.spent(side.units, self._prices) for side in sides),
-            refused=sum(side.refused[cap.name] for side in sides),
+            refused=sum(side.refused[str(cap)] for side in sides),
         )
 
     def _refuse(self, cap: Cap, call: str, *, first: bool) -> None:
         midnight = datetime.combine(self._now().date() + timedelta(days=1), time(), UTC)
         if first:
             log.error("over_budget", cap=cap.name, limit=cap.limit, unit=cap.unit, until=midnight.isoformat())
-        why = f"{cap.limit:g} {cap.unit} a day for {cap.name} are spent"
+        why = f"{cap} are spent"
         if gives_way():
             left = min(ASK_AGAIN, (midnight - self._now()).total_seconds())
             raise Rationed(why, call=call, retry_after=random.uniform(left / 2, left) + 1)  # noqa: S311  # jitter

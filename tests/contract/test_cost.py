@@ -105,7 +105,10 @@ class TestCaps:
     def caps(self, cloud: LocalCloud, clients: SimpleNamespace, unique: str) -> dict[str, str]:
         table = cloud.environment["MODFLEET_ITEMS_TABLE"]
         key = {"location": {"S": f"spent#{datetime.now(UTC).date().isoformat()}"}, "version": {"S": unique}}
-        told = {"units": {"S": json.dumps({LOOK: 2})}, "refused": {"S": json.dumps({"rekognition": 3})}}
+        told = {
+            "units": {"S": json.dumps({LOOK: 2})},
+            "refused": {"S": json.dumps({"0.0025 USD a day for rekognition": 3})},
+        }
         clients.dynamodb.put_item(TableName=table, Item={**key, **told})
         yield {"MODFLEET_DAILY_CAPS": '{"rekognition": "0.0025 USD", "guardrail": 10}'}  # type: ignore[misc]
         clients.dynamodb.delete_item(TableName=table, Key=key)
@@ -114,7 +117,7 @@ class TestCaps:
         rekognition, guardrail = modfleet("top", "--json", **caps).json["caps"]
         assert (rekognition["spent"], rekognition["refused"], rekognition["over"]) == (0.002, 3, True)
         assert (guardrail["spent"], guardrail["over"]) == (0, False)
-        assert "rekognition 0.002 of 0.0025 USD, 3 calls not made" in modfleet("top", "--once", **caps).out
+        assert "rekognition 0.002 of 0.0025 USD, 3 refused" in modfleet("top", "--once", **caps).out
 
     def test_without_caps_top_says_nothing_of_them(self, modfleet: Modfleet) -> None:
         assert modfleet("top", "--json").json["caps"] == []
@@ -123,7 +126,7 @@ class TestCaps:
         done = modfleet("doctor", "--json", **caps)
         (found,) = [finding for finding in done.json if finding["check"] == "daily caps"]
         assert (done.code, found["ok"]) == (1, False)
-        assert "3 calls were not made today" in found["detail"]
+        assert "calls refused today: 3" in found["detail"]
 
     def test_one_that_means_nothing_is_told_at_once(self, modfleet: Modfleet) -> None:
         done = modfleet("top", "--once", MODFLEET_DAILY_CAPS='{"recognition": 5}')

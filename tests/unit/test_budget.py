@@ -232,6 +232,15 @@ def test_the_fleet_can_see_what_was_not_asked(fleet: Fleet) -> None:
     assert (state.refused, state.over, state.spent) == (2, True, 0)
 
 
+def test_a_cap_that_was_raised_refuses_nothing_any_more(fleet: Fleet) -> None:
+    budget = fleet.process(rekognition_image="0.0005 USD")
+    refused(budget)
+    budget.exchange()
+    raised = fleet.process(rekognition_image="1 USD")
+    assert [(state.refused, state.over) for state in raised.look()] == [(0, False)]
+    call(raised)
+
+
 def test_where_nobody_can_say_what_was_spent_nothing_is_asked(fleet: Fleet) -> None:
     fleet.table = "none"
     with pytest.raises(Denied):
