@@ -120,13 +120,13 @@ def look_once(desk: Desk, item: Item, upload: Upload, *, met: Met, kind: Kind, s
     """
     if met.known and is_settled(desk, met):
         return Sight(findings=(met.known,), beside=(desk.seen.forget(met.name),) if desk.seen and met.mine else ())
-    chain = chain_of(desk, item, surface, kind=kind, context=upload.context)
+    chain = chain_of(desk, item, surface, kind=kind, upload=upload)
     said = (met.known,) if met.known else ()
     if met.memory and _serves(desk, met, met.memory, chain=chain, surface=surface):
         return _again(desk, met, met.memory, said=said)
     if met.proven and desk.seen and not desk.seen.take(met.name, holder=item.id):
         raise Withheld("another run is looking at the same bytes", retry_after=AGAIN_SECONDS)
-    seen = look(desk, item, kind=kind, head=upload.head, surface=surface)
+    seen = look(desk, item, upload, kind=kind, surface=surface)
     if isinstance(seen, Job):
         return seen
     beside = remember(desk, item, seen, kind=kind, chain=chain, sha256=upload.sha256)
@@ -188,14 +188,17 @@ def remember_video(desk: Desk, standing: Standing, findings: tuple[Finding, ...]
     return remember(desk, standing.item, own, kind=standing.kind, chain=chain, sha256=standing.sha256)
 
 
-def chain_of(desk: Desk, item: Item, surface: Surface, *, kind: Kind, context: tuple[str, ...] = ()) -> str:
+def chain_of(desk: Desk, item: Item, surface: Surface, *, kind: Kind, upload: Upload | None = None) -> str:
     """Names how bytes are looked at: everything that their findings depend on but the bytes and the model's version."""
     said: list[object] = [LOOK, kind.value, desk.settings.floor_confidence]
     if kind is Kind.VIDEO:
         said.append(surface.first_look)
     if kind not in _WORDLESS or surface.text_in_images:
         words = text_chain(desk, item, surface, part="body")
-        said += [plain(replace(words, item_id="", context=context)), surface.text_paths]
+        said += [plain(replace(words, item_id="", context=upload.context if upload else ())), surface.text_paths]
+    if kind not in _WORDLESS and upload:
+        # It may decide in which encoding a text is read.
+        said.append(upload.content_type)
     return hashlib.sha256(repr(said).encode()).hexdigest()[:32]
 
 
@@ -234,15 +237,15 @@ def _met(desk: Desk, item: Item, upload: Upload, *, recall: Recall) -> Met:
         proven=bool(memory and upload.sha256 and memory.sha256 == upload.sha256),
         learned=learned,
         mine=recall.mine,
-        known=_known(desk, upload.sha256),
+        known=_known(desk, upload.sha256, hinted=upload.sha256 in recall.known),
     )
 
 
-def _known(desk: Desk, sha256: str) -> Finding | None:
+def _known(desk: Desk, sha256: str, *, hinted: bool) -> Finding | None:
     """The strictest of what people have said of these bytes."""
     if not sha256 or desk.known is None:
         return None
-    findings = desk.known.find(sha256, lists=desk.policy.known)
+    findings = desk.known.find(sha256, lists=desk.policy.known, hinted=hinted)
     return max(findings, key=lambda finding: _tier_of(desk, finding), default=None)
 
 

@@ -68,10 +68,13 @@ class Known:
         self._lists: frozenset[str] = frozenset()
         self._lists_at = float("-inf")
 
-    def find(self, sha256: str, *, lists: Collection[str]) -> tuple[Finding, ...]:
-        """`known/LIST/ENTRY` for each of these lists that the content is on; none where the table fails."""
+    def find(self, sha256: str, *, lists: Collection[str], hinted: bool = False) -> tuple[Finding, ...]:
+        """`known/LIST/ENTRY` for each of these lists that the content is on; none where the table fails.
+
+        `hinted` says that it is on one, or was.
+        """
         try:
-            found = self._find(sha256) if self._used() & set(lists) else None
+            found = self._find(sha256) if self._used(hinted=hinted) & set(lists) else None
         except Fault as fault:
             log.warning("not_recalled", code=fault.code, call=fault.call)
             return ()
@@ -102,8 +105,8 @@ class Known:
             self._aws.dynamodb.update_item,
             TableName=self._table,
             Key=_LISTS,
-            UpdateExpression="ADD names :names",
-            ExpressionAttributeValues={":names": {"SS": sorted(names)}},
+            UpdateExpression="ADD lists :lists",
+            ExpressionAttributeValues={":lists": {"SS": sorted(names)}},
         )
 
     def remove(self, name: str, sha256: str) -> Entry | None:
@@ -122,7 +125,7 @@ class Known:
         answer = call(
             self._aws.store, self._aws.dynamodb.get_item, TableName=self._table, Key=_LISTS, ConsistentRead=True
         )
-        return frozenset(answer.get("Item", {}).get("names", {"SS": []})["SS"])
+        return frozenset(answer.get("Item", {}).get("lists", {"SS": []})["SS"])
 
     def entries(self, name: str, *, begins: str = "") -> Iterator[Entry]:
         """A list's entries by digest, all or those whose digest begins so."""
@@ -144,8 +147,8 @@ class Known:
             yield from map(_entry, answer["Items"])
             page = {"ExclusiveStartKey": answer.get("LastEvaluatedKey")}
 
-    def _used(self) -> frozenset[str]:
-        if self._clock() - self._lists_at > LISTS_SECONDS:
+    def _used(self, *, hinted: bool) -> frozenset[str]:
+        if hinted or self._clock() - self._lists_at > LISTS_SECONDS:
             self._lists, self._lists_at = self.lists(), self._clock()
         return self._lists
 

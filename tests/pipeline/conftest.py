@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 
 import pytest
-from fleet import Fleet, running_fleet
+from fleet import Fleet, card, running_fleet
 from PIL import Image
 from skimage import data
 
@@ -54,3 +54,15 @@ def _saved(image: Image.Image, form: str) -> bytes:
     out = io.BytesIO()
     image.convert("RGB").save(out, form)
     return out.getvalue()
+
+
+@pytest.fixture
+def picture(unique: str) -> Callable[..., bytes]:
+    """Make a picture that nobody has seen before, larger than what is read of an upload first."""
+
+    def make(**says: object) -> bytes:
+        out = io.BytesIO()
+        Image.effect_noise((96, 96), 90).convert("RGB").save(out, "PNG")
+        return out.getvalue() + unique.encode() + (card(**says) if says else b"")
+
+    return make

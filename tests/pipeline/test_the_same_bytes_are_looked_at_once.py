@@ -2,66 +2,24 @@
 
 from __future__ import annotations
 
-import io
-import json
-import urllib.request
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
-from fleet import Fleet, Put, card, desk_on, until
-from interrupted import Crash, Watch, at_call, crash, later, watched
-from PIL import Image
+from counted import asked, elsewhere, judged
+from fleet import Fleet, Put, until
+from interrupted import Crash, Watch, at_call, crash, watched
 
-from tasks.desk import Desk
 from tasks.intake.message import VideoCheck, write_video_check
 from tasks.moderation import handle
 from tasks.outcome import Done, Retry
 from tasks.pipeline import RUNNING
 from tasks.record.seen import Seen
 from tasks.record.standing import Standing, Status
-
-
-def calls_of(fleet: Fleet) -> Counter[str]:
-    """Calls of the stand-in so far, by operation, refused ones too."""
-    endpoint = fleet.cloud.environment["AWS_ENDPOINT_URL_REKOGNITION"]
-    with urllib.request.urlopen(f"{endpoint}/_calls", timeout=10) as answer:
-        told = json.load(answer)["calls"]
-    return Counter({call.split(".")[1]: n["answered"] + n["refused"] for call, n in told.items()})
-
-
-@contextmanager
-def asked(fleet: Fleet) -> Iterator[Counter[str]]:
-    """Calls of the stand-in made meanwhile."""
-    before, made = calls_of(fleet), Counter[str]()
-    yield made
-    made.update(calls_of(fleet) - before)
-
-
-def judged(fleet: Fleet, put: Put, desk: Desk | None = None) -> Standing:
-    """Moderate an upload in this process."""
-    outcome = handle(desk or fleet.desk, fleet.event_of(put), attempt=1)
-    assert isinstance(outcome, Done), outcome
-    standing = fleet.standing(put)
-    assert standing is not None
-    return standing
-
-
-@pytest.fixture
-def picture(unique: str) -> Callable[..., bytes]:
-    """Make a picture that nobody has seen before, larger than what is read of an upload first."""
-
-    def make(**says: object) -> bytes:
-        out = io.BytesIO()
-        Image.effect_noise((96, 96), 90).convert("RGB").save(out, "PNG")
-        return out.getvalue() + unique.encode() + (card(**says) if says else b"")
-
-    return make
 
 
 def test_a_picture_uploaded_again_is_not_looked_at_again(
@@ -89,14 +47,6 @@ COLLIDING = (
     b"TEXTCOLLBYfGiJUETHQ4hAcKSMd5zYpgqf1YRDhkmxHkhPWptrkoyz28wnI9V0aHeAuaKnak",
     b"TEXTCOLLBYfGiJUETHQ4hEcKSMd5zYpgqf1YRDhkmxHkhPWptrkoyz28wnI9V0aHeAuaKnak",
 )
-
-
-def elsewhere(fleet: Fleet, *, seconds: float = 0.0) -> Desk:
-    """The desk of another process, so many seconds later."""
-    desk = desk_on(fleet.cloud)
-    then = later(desk, seconds=seconds)
-    seen = Seen(desk.aws, table=fleet.settings.items_table, now=then.now, keep_days=90, lease_seconds=60)
-    return replace(then, seen=seen)
 
 
 def test_a_forged_etag_makes_no_text_pass_for_another(unserved: Fleet, unique: str) -> None:

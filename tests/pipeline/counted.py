@@ -1,0 +1,52 @@
+"""Moderating in this process, and counting what is asked of the detectors meanwhile."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from fleet import Fleet, Put, desk_on
+from interrupted import later
+
+from tasks.desk import Desk
+from tasks.moderation import handle
+from tasks.outcome import Done
+from tasks.record.seen import Seen
+from tasks.record.standing import Standing
+
+
+def calls_of(fleet: Fleet) -> Counter[str]:
+    """Calls of the stand-in so far, by operation, refused ones too."""
+    endpoint = fleet.cloud.environment["AWS_ENDPOINT_URL_REKOGNITION"]
+    with urllib.request.urlopen(f"{endpoint}/_calls", timeout=10) as answer:
+        told = json.load(answer)["calls"]
+    return Counter({call.split(".")[1]: n["answered"] + n["refused"] for call, n in told.items()})
+
+
+@contextmanager
+def asked(fleet: Fleet) -> Iterator[Counter[str]]:
+    """Calls of the stand-in made meanwhile."""
+    before, made = calls_of(fleet), Counter[str]()
+    yield made
+    made.update(calls_of(fleet) - before)
+
+
+def judged(fleet: Fleet, put: Put, desk: Desk | None = None) -> Standing:
+    """Moderate an upload in this process."""
+    outcome = handle(desk or fleet.desk, fleet.event_of(put), attempt=1)
+    assert isinstance(outcome, Done), outcome
+    standing = fleet.standing(put)
+    assert standing is not None
+    return standing
+
+
+def elsewhere(fleet: Fleet, *, seconds: float = 0.0) -> Desk:
+    """The desk of another process, so many seconds later."""
+    desk = desk_on(fleet.cloud)
+    then = later(desk, seconds=seconds)
+    seen = Seen(desk.aws, table=fleet.settings.items_table, now=then.now, keep_days=90, lease_seconds=60)
+    return replace(then, seen=seen)
