@@ -35,6 +35,8 @@ DECIDED = replace(
     rules=("guardrail/HATE",),
     policy_version="sha256:0123456789ab",
     detectors={"guardrail": "1"},
+    units={"guardrail-content-unit": 2.0},
+    usd=0.0003,
     findings=(
         Finding(
             detector="guardrail",
@@ -80,6 +82,8 @@ def test_a_decision_says_who_when_what_and_why() -> None:
             "surface": "feed",
             "tier": 3,
             "rules": ["guardrail/HATE"],
+            "units": {"guardrail-content-unit": 2.0},
+            "usd": 0.0003,
             "policy_version": "sha256:0123456789ab",
             "detectors": {"guardrail": "1"},
             "findings": [["guardrail/HATE", 90.0, "caption"]],
@@ -138,6 +142,8 @@ def test_an_entry_has_no_room_for_content() -> None:
         "detectors",
         "findings",
         "tag",
+        "units",
+        "usd",
         "status",
         "time_to_takedown_ms",
     }

@@ -68,7 +68,7 @@ def test_a_cap_on_what_does_not_exist_is_a_mistake(settings: Settings, said: dic
 
 def test_a_cap_in_dollars_on_a_model_without_a_price_is_a_mistake(settings: Settings) -> None:
     unpriced = settings.model_copy(update={"daily_caps": {"classifier": 5}, "classifier_model": "some.new-model"})
-    with pytest.raises(SettingsError, match="input-token/some.new-model has no price"):
+    with pytest.raises(SettingsError, match=r"input-token/some\.new-model has no price"):
         wire(unpriced)
 
 
