@@ -1,4 +1,4 @@
-"""The command line: `modfleet worker`, `modfleet item`, `modfleet dlq`, `modfleet doctor`, `modfleet top`."""
+"""The command line: `modfleet worker`, `doctor`, and every command of the modules beside this one."""
 
 from __future__ import annotations
 
@@ -12,31 +12,29 @@ from rich.table import Table
 from config.lanes import LANES
 from config.settings import SettingsError
 from tasks.aws.breaker import Breakers
-from tasks.aws.calls import call
-from tasks.aws.faults import Fault, Gone
-from tasks.desk import Desk
-from tasks.record.standing import Standing
 from worker.app import create_app
 from worker.attend import attend
 from worker.boot import lacking
 from worker.cost import cost
 from worker.dlq import dlq_app
 from worker.doctor import contested_names, examine
+from worker.item import item_app
 from worker.known import known_app
 from worker.lines import shares
 from worker.meter import Meter
 from worker.metrics import Registry
 from worker.otel import NoOpenTelemetry
-from worker.terminal import WRONG, AsJson, bucket_and_key, lane_names, open_desk, print_json, stop
+from worker.submit import submit
+from worker.terminal import WRONG, AsJson, lane_names, open_desk, print_json, stop
 from worker.top import top
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
-item_app = typer.Typer(no_args_is_help=True, help="Look at single items.")
 app.add_typer(item_app, name="item")
 app.add_typer(dlq_app, name="dlq")
 app.add_typer(known_app, name="known")
 app.command()(top)
 app.command()(cost)
+app.command()(submit)
 
 
 @app.callback()
@@ -93,27 +91,6 @@ def _celery_words(lanes: list[str], threads: int) -> list[str]:
     return ["--quiet", "worker", "-P", "threads", "-c", str(threads), "-Q", ",".join(lanes), "-l", "WARNING", *without]
 
 
-@item_app.command("show")
-def item_show(
-    uri: Annotated[str, typer.Argument(help="s3://BUCKET/KEY, the key as it is (not URL-encoded).")],
-    version: Annotated[str, typer.Option(help="A VersionId; by default the one decided last.")] = "",
-    as_json: AsJson = False,
-) -> None:
-    """Show where an item stands: status, tier, rules, findings, receipts, history."""
-    bucket, key = bucket_and_key(uri)
-    desk = open_desk()
-    location = f"s3://{bucket}/{key}"
-    try:
-        standing = desk.state.find_version(location, version) if version else desk.state.latest(location)
-        shown = standing.summary() if standing else _not_seen_yet(desk, bucket, key)
-    except Fault as fault:
-        stop(str(fault), code=WRONG)
-    if as_json:
-        print_json(shown)
-    else:
-        _print_item(location, shown, standing)
-
-
 @app.command()
 def doctor(as_json: AsJson = False) -> None:
     """Check queues, buckets, tables, policy and AI services, and say what to do about what is wrong."""
@@ -126,30 +103,6 @@ def doctor(as_json: AsJson = False) -> None:
             table.add_row("[green]ok[/]" if finding.ok else "[red]NO[/]", finding.check, finding.detail)
         Console().print(table)
     raise typer.Exit(0 if all(finding.ok for finding in findings) else WRONG)
-
-
-def _print_item(location: str, shown: dict[str, object], standing: Standing | None) -> None:
-    table = Table(box=None, show_header=False)
-    table.add_row("item", location)
-    for name in ("status", "surface", "tier", "rules", "policy_version", "time_to_takedown_ms", "usd"):
-        value = shown.get(name)
-        table.add_row(name, ", ".join(value) if isinstance(value, list) else str(value))
-    for finding in standing.findings if standing else ():
-        table.add_row("finding", f"{finding.label} {finding.confidence:.1f} ({finding.detector})")
-    for action, receipt in (standing.receipts if standing else {}).items():
-        table.add_row("receipt", f"{action} at {receipt['at']}")
-    Console().print(table)
-
-
-def _not_seen_yet(desk: Desk, bucket: str, key: str) -> dict[str, object]:
-    """An object that no worker has recorded yet is pending; one that does not exist is an error."""
-    try:
-        call(desk.aws.store, desk.aws.s3.head_object, Bucket=bucket, Key=key)
-    except Gone:
-        stop(f"no such item: neither recorded nor in the bucket: s3://{bucket}/{key}", code=WRONG)
-    names = ("tier", "policy_version", "time_to_takedown_ms")
-    lists = ("rules", "findings", "history")
-    return {"status": "pending", **dict.fromkeys(names), **{name: [] for name in lists}, "receipts": {}}
 
 
 def main() -> None:

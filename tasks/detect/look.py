@@ -15,14 +15,16 @@ from tasks.detect.kind import UNREADABLE_KINDS, Kind, unreadable
 from tasks.detect.lettering import LETTERING, read_lettering
 from tasks.detect.picture import View
 from tasks.detect.text import TextChain, look_at_text
-from tasks.intake.upload import decode, read_body
+from tasks.intake.document import joined, read_document
+from tasks.intake.encoding import decode
+from tasks.intake.upload import Upload, read_body
 from tasks.item import Item
 
 
-def look(desk: Desk, item: Item, *, kind: Kind, head: bytes, surface: Surface) -> tuple[Finding, ...] | Job:
+def look(desk: Desk, item: Item, upload: Upload, *, kind: Kind, surface: Surface) -> tuple[Finding, ...] | Job:
     """What there is to see in an item, or the job that is looking; what cannot be looked at is a finding too.
 
-    `head` is what has been read of it already; a short text is not read again.
+    A short text, which the upload's head is all of, is not read again.
 
     Raises Gone or Moved when the item is not there any more, and only then.
     """
@@ -30,9 +32,10 @@ def look(desk: Desk, item: Item, *, kind: Kind, head: bytes, surface: Surface) -
         if kind is Kind.VIDEO:
             return look_at_video(desk, item, surface=surface)
         if kind is Kind.TEXT:
-            return look_at_words(desk, item, text=_text_of(desk, item, head), part="body", surface=surface)
+            text = decode(_body_of(desk, item, upload.head), content_type=upload.content_type).text
+            return look_at_document(desk, item, text=text, surface=surface, context=upload.context)
         if kind in (Kind.IMAGE, Kind.PICTURE):
-            return _look_at_picture(desk, item, kind=kind, head=head, surface=surface)
+            return _look_at_picture(desk, item, kind=kind, head=upload.head, surface=surface)
     except Unreadable as why:
         return (unreadable(why.reason),)
     return (unreadable(UNREADABLE_KINDS[kind]),)
@@ -55,10 +58,25 @@ def look_at_lettering(desk: Desk, item: Item, *, views: Sequence[View], surface:
     return look_at_words(desk, item, text=text, part=LETTERING, surface=surface)
 
 
-def look_at_words(desk: Desk, item: Item, *, text: str, part: str, surface: Surface) -> tuple[Finding, ...]:
-    """What there is to see in a text, or in the caption that came with an upload."""
+def look_at_document(
+    desk: Desk, item: Item, *, text: str, surface: Surface, context: tuple[str, ...] = ()
+) -> tuple[Finding, ...]:
+    """What there is to see in a body of text, or in those of its texts that the surface names; spans are of the body.
+
+    Raises Unreadable (`text-json`).
+    """
+    document = read_document(text)
+    texts = document.texts_at(surface.text_paths)
+    findings = look_at_words(desk, item, text=joined(texts), part="body", surface=surface, context=context)
+    return document.place(findings, texts)
+
+
+def look_at_words(
+    desk: Desk, item: Item, *, text: str, part: str, surface: Surface, context: tuple[str, ...] = ()
+) -> tuple[Finding, ...]:
+    """What there is to see in a text, or in a caption; the context is what was said before it."""
     try:
-        return look_at_text(desk.aws, text, chain=text_chain(desk, item, surface, part=part))
+        return look_at_text(desk.aws, text, chain=text_chain(desk, item, surface, part=part, context=context))
     except Unreadable as why:
         return (unreadable(why.reason, part=part),)
     except Gone as fault:
@@ -66,13 +84,13 @@ def look_at_words(desk: Desk, item: Item, *, text: str, part: str, surface: Surf
         raise Permanent(fault.detail, call=fault.call, code=fault.code) from fault
 
 
-def _text_of(desk: Desk, item: Item, head: bytes) -> str:
+def _body_of(desk: Desk, item: Item, head: bytes) -> bytes:
     if item.size > desk.settings.max_text_bytes:
         raise Unreadable(f"{item.size} bytes", reason="text-size")
-    return decode(head if item.size <= len(head) else read_body(desk.aws, item))
+    return head if item.size <= len(head) else read_body(desk.aws, item)
 
 
-def text_chain(desk: Desk, item: Item, surface: Surface, *, part: str) -> TextChain:
+def text_chain(desk: Desk, item: Item, surface: Surface, *, part: str, context: tuple[str, ...] = ()) -> TextChain:
     """How this surface wants a text looked at."""
     return TextChain(
         guardrail_id=desk.settings.guardrail_id,
@@ -86,5 +104,8 @@ def text_chain(desk: Desk, item: Item, surface: Surface, *, part: str) -> TextCh
         policy_version=desk.policy.version,
         guardrail_checks=desk.settings.guardrail_checks,
         about=surface.about,
+        context=context,
         toxicity=surface.toxicity,
+        find_terms=desk.terms.find,
+        terms_version=desk.terms.version,
     )

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -230,3 +233,21 @@ def test_a_real_worker_takes_a_submitted_violation_down(served: Fleet, unique: s
     until(lambda: not served.depth(url), what="an empty queue")
     assert len(served.desk.state.versions(location)) == 1
     assert served.public(text_key("", unique))[0] in {403, 404}
+
+
+def test_the_command_waits_for_the_verdict_and_prints_it(served: Fleet, unique: str) -> None:
+    said = modfleet(
+        served, "submit", "--content-id", unique, "--surface", "feed", "--text", VIOLATION, "--wait", "--json"
+    )
+    assert said.returncode == 0, said.stderr
+    shown = json.loads(said.stdout)
+    assert (shown["status"], shown["content_id"]) == ("rejected", unique)
+    again = modfleet(served, "submit", "--content-id", unique, "--surface", "feed", "--text", VIOLATION, "--wait")
+    assert (again.returncode, unique in again.stdout, "rejected" in again.stdout) == (0, True, True)
+
+
+def modfleet(fleet: Fleet, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run `modfleet WORDS` on a fleet's cloud."""
+    command = [str(Path(sys.executable).parent / "modfleet"), *words]
+    environment = fleet.cloud.child_environment() | {"COLUMNS": "200"}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=90)
