@@ -62,6 +62,7 @@ class Settings(BaseSettings):
     policy_file: Path = CONFIG / "policy.yaml"
     classifier_file: Path = CONFIG / "classifier.md"
     prices_file: Path = CONFIG / "prices.yaml"
+    terms_file: Path = CONFIG / "terms.yaml"
     guardrail_id: str = Field("modfleet", description="Bedrock guardrail identifier or ARN")
     guardrail_version: str = Field("1", pattern=r"^[1-9][0-9]{0,7}$", description="a pinned number, never DRAFT")
     guardrail_checks: bool = Field(
@@ -166,7 +167,7 @@ class Settings(BaseSettings):
         except ValueError as error:
             raise ValueError(f"not JSON: {error}") from None
 
-    @field_validator("policy_file", "classifier_file", "prices_file")
+    @field_validator("policy_file", "classifier_file", "prices_file", "terms_file")
     @classmethod
     def _exists(cls, path: Path) -> Path:
         if not path.is_file():

@@ -18,6 +18,7 @@ from tasks.aws.slots import Slots
 from tasks.decide.policy import Policy
 from tasks.detect.opening import projector
 from tasks.detect.picture import Converter
+from tasks.detect.terms import NO_TERMS, Terms
 from tasks.ledger import open_ledger
 from tasks.record.audit import AuditLog
 from tasks.record.known import Known
@@ -55,6 +56,8 @@ class Desk:
     #: Content that people have confirmed; None knows none.
     known: Known | None = None
     prices: Prices = UNPRICED
+    #: Banned terms.
+    terms: Terms = NO_TERMS
     #: What was used up and is not in the audit log yet.
     spending: Spending = field(default_factory=Spending)
     #: The daily caps; None where there are none.

@@ -17,6 +17,7 @@ from tasks.aws.breaker import Breakers
 from tasks.aws.calls import Guard
 from tasks.decide.policy_file import PolicyError
 from tasks.desk import Desk
+from tasks.detect.term_file import TermsError
 from tasks.ledger import add_run
 from worker.wiring import wire
 
@@ -32,7 +33,7 @@ def open_desk(*, breakers: Breakers | None = None, meter: Guard | None = None) -
         settings: Settings = load_settings()
         configure_logs(log_format=settings.log_format, level=settings.log_level, add=(add_run,))
         return wire(settings, breakers=breakers, meter=meter)
-    except (SettingsError, PolicyError, PricesError) as error:
+    except (SettingsError, PolicyError, TermsError, PricesError) as error:
         stop(str(error))
     except BotoCoreError as error:
         # No region, no such profile: no call has been made yet that could fail otherwise.

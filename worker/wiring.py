@@ -17,10 +17,13 @@ from tasks.aws.calls import Guard
 from tasks.aws.limiter import Limiter
 from tasks.aws.session import Aws, connect
 from tasks.aws.slots import Slots
+from tasks.decide.policy import Policy
 from tasks.decide.policy_file import parse_policy
 from tasks.desk import Desk
 from tasks.detect.opening import projector
 from tasks.detect.picture import Converter
+from tasks.detect.term_file import TermsError, parse_terms
+from tasks.detect.terms import Terms
 from tasks.record.audit import AuditLog
 from tasks.record.known import Known
 from tasks.record.seen import Seen
@@ -29,7 +32,7 @@ from tasks.record.state import State
 
 
 def wire(settings: Settings, *, breakers: Breakers | None = None, meter: Guard | None = None) -> Desk:
-    """Everything a run works with. Raises PolicyError when the policy file is no policy, PricesError likewise.
+    """Everything a run works with. Raises PolicyError, TermsError or PricesError when a file is not what it should be.
 
     Raises SettingsError where a limit is set on an operation, or a cap on a detector, that does not exist.
 
@@ -60,9 +63,17 @@ def wire(settings: Settings, *, breakers: Breakers | None = None, meter: Guard |
         known=Known(aws, table=settings.items_table),
         hands=ThreadPoolExecutor(settings.post_threads, thread_name_prefix="part"),
         prices=prices,
+        terms=_terms(settings, policy),
         spending=spending,
         budget=budget,
     )
+
+
+def _terms(settings: Settings, policy: Policy) -> Terms:
+    terms = parse_terms(settings.terms_file.read_text("utf-8"), source=settings.terms_file.name)
+    if unknown := sorted(set(policy.terms.lists) - {one.name for one in terms.lists}):
+        raise TermsError(f"{settings.terms_file.name}: no list named {unknown}, for which the policy has a rule")
+    return terms
 
 
 def _guarded(settings: Settings, aws: Aws) -> Aws:

@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from tasks.act.mask import Span, mask_document
 from tasks.act.missing import item_expected
 from tasks.act.quarantine import quarantine_key
 from tasks.act.remove import erase
 from tasks.act.tag import with_verdict
 from tasks.aws.calls import call
 from tasks.aws.faults import Moved
+from tasks.decide.policy import Mask
 from tasks.desk import Desk
-from tasks.intake.upload import REDACTS, decode, get_whole
+from tasks.intake.document import read_document
+from tasks.intake.encoding import decode
+from tasks.intake.upload import REDACTS, get_whole
 from tasks.record.standing import Standing
 
 #: S3 counts the UTF-8 bytes of all names and values.
 #: https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html
 MAX_METADATA_BYTES = 2048
 
-
-def mask(text: str, spans: Iterable[tuple[int, int, str]]) -> str:
-    """Replace spans ([begin, end) in code points, and a kind) by `[KIND]`. They must not overlap."""
-    for begin, end, kind in sorted(spans, reverse=True):
-        text = f"{text[:begin]}[{kind}]{text[end:]}"
-    return text
+_PARAMETER = re.compile(r";\s*charset\s*=\s*(\"[^\"]*\"|[^;]*)", re.IGNORECASE)
 
 
 def redact(desk: Desk, standing: Standing) -> dict[str, Any]:
@@ -34,17 +35,50 @@ def redact(desk: Desk, standing: Standing) -> dict[str, Any]:
     copy = {"Bucket": desk.settings.quarantine_bucket, "Key": quarantine_key(item)}
     original = get_whole(desk.aws, **copy)
     tags = {tag["Key"]: tag["Value"] for tag in call(desk.aws.store, s3.get_object_tagging, **copy)["TagSet"]}
-    masked = mask(decode(original["Bytes"]), standing.spans).encode()
+    masked = masked_body(
+        original["Bytes"],
+        standing.spans,
+        style=desk.policy.surface_for(item.key).mask,
+        content_type=original.get("ContentType", "text/plain; charset=utf-8"),
+    )
     with item_expected():
         written = _write(desk, standing, original, masked=masked, tags=with_verdict(tags, "allowed"))
     if item.version_id:
         # What is behind the masked text is the text itself.
         erase(desk.aws, item)
-    return {"spans": len(standing.spans), "version_id": written.get("VersionId"), "etag": written["ETag"].strip('"')}
+    return {
+        "spans": len(standing.spans),
+        "version_id": written.get("VersionId"),
+        "etag": written["ETag"].strip('"'),
+        "encoding": masked.encoding,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Masked:
+    """A masked text as it is written back."""
+
+    body: bytes
+    content_type: str
+    encoding: str
+
+
+def masked_body(body: bytes, spans: Iterable[Span], *, style: Mask, content_type: str) -> Masked:
+    """The body with its spans masked, in its own encoding; in UTF-8, and said so, where that has no such mask.
+
+    Raises Unreadable as `decode` does, which has read these bytes before.
+    """
+    decoded = decode(body, content_type=content_type)
+    text = mask_document(read_document(decoded.text), spans, style)
+    try:
+        return Masked(decoded.encode(text), content_type, decoded.encoding)
+    except UnicodeEncodeError:
+        said = _PARAMETER.sub("", content_type)
+        return Masked(text.encode(), f"{said}; charset=utf-8", "utf-8")
 
 
 def _write(
-    desk: Desk, standing: Standing, original: dict[str, Any], *, masked: bytes, tags: dict[str, str]
+    desk: Desk, standing: Standing, original: dict[str, Any], *, masked: Masked, tags: dict[str, str]
 ) -> dict[str, Any]:
     item = standing.item
     try:
@@ -53,14 +87,14 @@ def _write(
             desk.aws.s3.put_object,
             Bucket=item.bucket,
             Key=item.key,
-            Body=masked,
+            Body=masked.body,
             IfMatch=item.etag,
             Metadata=with_claim(original.get("Metadata", {}), item.version),
-            ContentType=original.get("ContentType", "text/plain; charset=utf-8"),
+            ContentType=masked.content_type,
             Tagging=urlencode(tags),
         )
     except Moved:
-        return _written_before(desk, standing, masked)
+        return _written_before(desk, standing, masked.body)
 
 
 def with_claim(metadata: Mapping[str, str], version: str) -> dict[str, str]:

@@ -16,7 +16,7 @@ __all__ = ["Decision", "Rule", "Span", "Tier", "decide"]
 
 @dataclass(frozen=True, slots=True, order=True)
 class Span:
-    """A piece of the body to mask: code points [begin, end), and the kind of personal data (`EMAIL`)."""
+    """A piece of the body to mask: code points [begin, end), and the kind of thing (`EMAIL`, `TERM`)."""
 
     begin: int
     end: int
@@ -99,12 +99,18 @@ def _each_once(rules: Iterable[Rule]) -> tuple[Rule, ...]:
 def _merged(findings: Iterable[Finding]) -> tuple[Span, ...]:
     """The union of the findings' spans; where two overlap, the piece goes by the kind that begins first."""
     merged: list[Span] = []
-    for span in sorted(Span(*f.span, kind=f.label.removeprefix("pii/")) for f in findings if f.span):
+    for span in sorted(Span(*f.span, kind=_kind(f)) for f in findings if f.span):
         if merged and span.begin < merged[-1].end:
             merged[-1] = replace(merged[-1], end=max(merged[-1].end, span.end))
         else:
             merged.append(span)
     return tuple(merged)
+
+
+def _kind(finding: Finding) -> str:
+    """What a mask may say of what it covers: the kind of personal data, and of a banned term no more than that."""
+    kind, _, name = finding.label.partition("/")
+    return name if kind == "pii" else kind.upper()
 
 
 def _order(finding: Finding) -> tuple[str, str, str, str, float, tuple[int, ...], tuple[int, ...], str]:

@@ -29,6 +29,8 @@ class Document:
     """The readers of one YAML text. Each returns None (or nothing) for what is wrong and notes the problem."""
 
     source: str
+    #: What the text should be.
+    what: str = "policy"
     _problems: set[tuple[int, str]] = field(default_factory=set)
 
     @property
@@ -52,12 +54,12 @@ class Document:
             self.blame(text.count("\n", 0, error.position) + 1, f"not YAML: {error.reason}")
             return None
         except RecursionError:
-            self.blame(1, "not a policy: nested too deep")
+            self.blame(1, f"not a {self.what}: nested too deep")
             return None
         if node is None:
-            self.blame(1, "the policy is empty")
+            self.blame(1, f"the {self.what} is empty")
             return None
-        return Field("the policy", 1, node)
+        return Field(f"the {self.what}", 1, node)
 
     def fields(self, of: Field) -> dict[str, Field]:
         """A mapping's fields by name, in their order; a key that stands twice is a problem."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tasks.detect.finding import Finding
+from tasks.detect.terms import NO_TERMS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,3 +34,7 @@ class TextChain:
     context: tuple[str, ...] = ()
     #: `always`: Comprehend looks for toxic content where it reads the language.
     toxicity: Literal["always", "never"] = "never"
+    #: Finds banned terms in a text; `part` says where that stands.
+    find_terms: Callable[..., tuple[Finding, ...]] = NO_TERMS.find
+    #: Tells the lists from others: what was found by them is found by no others.
+    terms_version: str = ""

@@ -1,4 +1,4 @@
-"""Look at a text: the guardrail, the classifier for the gray zone, toxic content, personal data where it may be."""
+"""Look at a text: banned terms, the guardrail, the classifier for the gray zone, toxic content, personal data."""
 
 from __future__ import annotations
 
@@ -43,10 +43,12 @@ def look_at_text(aws: Aws, text: str, *, chain: TextChain) -> tuple[Finding, ...
         if chain.part == "body":
             note_looked(GUARDRAIL, "blank")
         return ()
+    terms = chain.find_terms(text, part=chain.part)
     chunks = [chunk.text for chunk in split(text, limit=CHUNK_BYTES, overlap=OVERLAP, encoding="utf-16-le")]
     looked: list[tuple[str, GuardrailAnswer]] = []
     unseen = _or_say(chain, lambda: _ask_each(aws, chunks, chain=chain, into=looked))
-    findings = strongest(finding for _, answer in looked for finding in answer.findings)
+    # The guardrail is asked about a text full of banned terms, too: its answer is kept for other policies to judge.
+    findings = terms + strongest(finding for _, answer in looked for finding in answer.findings)
     language = Language(text)
     if chain.is_gray(findings):
         gray = [chunk for chunk, answer in looked if chain.is_gray(answer.findings)]

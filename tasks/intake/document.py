@@ -79,8 +79,11 @@ class Document:
         reached = range(max(bisect_right(begins, begin) - 1, 0), min(bisect_left(begins, end), len(texts)))
         pieces = [(texts[n], max(begin - begins[n], 0), min(end - begins[n], len(texts[n].says))) for n in reached]
         spans = [self.written_at(text, first, last) for text, first, last in pieces if first < last]
-        # A span of nothing but what stands between texts cannot be masked.
-        yield from (replace(finding, span=span) for span in spans or [None])
+        if not spans:
+            # Nothing but what stands between texts, which cannot be masked.
+            yield replace(finding, span=None)
+        for span in spans:
+            yield replace(finding, span=span)
 
 
 def read_document(source: str) -> Document:

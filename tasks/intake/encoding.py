@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from charset_normalizer import from_bytes
 from charset_normalizer.constant import FREQUENCIES
@@ -46,6 +47,12 @@ _MEANT = {
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:+-]{1,40})", re.IGNORECASE)
 _CONTROLS = frozenset("\t\n\r\f\x85")
 _BEYOND = re.compile(rb"[\x80-\xff]")
+#: No letter, and neither an apostrophe nor a Catalan dot.
+_STRAY = re.compile(
+    "(?<=[^\\W\\d_])[\u00a1-\u00a9\u00ab-\u00ac\u00ae-\u00b4\u00b6\u00b8-\u00b9\u00bb-\u00bf](?=[^\\W\\d_])"
+)
+#: The beginning, two bytes at least, of a character of UTF-8 at the end.
+_CUT = re.compile(rb"(?:[\xe0-\xef][\x80-\xbf]|[\xf0-\xf4][\x80-\xbf]{1,2})\Z")
 _CONTROL_BYTES = re.compile(rb"[\x00-\x08\x0b\x0e-\x1f\x7f]")
 #: Bytes to tell an encoding by; all the rest must then fit it, too.
 _SAMPLE = 8_192
@@ -67,8 +74,9 @@ def _letters(*languages: str) -> frozenset[str]:
 
 _JAPANESE, _CHINESE, _KOREAN = _letters("Japanese", "Japanese—", "Japanese——"), _letters("Chinese"), _letters("Korean")
 _ALPHABETS = [_letters(name) for name in FREQUENCIES if not name.startswith(("Japanese", "Chinese", "Korean"))]
-#: What stands in western European texts, whatever their language.
-_WESTERN = frozenset("àáâãäåæçèéêëìíîïñòóôõöøùúûüßœšž")
+_WESTERN, _CENTRAL = frozenset("àáâãäåæçèéêëìíîïñòóôõöøùúûüßœšž"), frozenset("áâäąăćčçďđéęěëíîĺľłńňóôöőŕřśšşťţúůüűýźžż")
+#: What stands in European texts, whatever their language, and how likely it is: a language that has it all is likelier.
+_REGIONS = {"cp1252": (_WESTERN, 0.9), "cp1250": (_CENTRAL, 0.85), "iso8859_2": (_CENTRAL, 0.8)}
 #: The first bytes of the everyday characters of a standard, which orders the rare ones behind them.
 _EVERYDAY = {
     "gb18030": ("gb2312", range(0xB0, 0xD8)),
@@ -168,6 +176,8 @@ def _is_binary(body: bytes) -> bool:
     """Whether no legacy encoding has such bytes, or they are UTF-8 with little damage."""
     if _CONTROL_BYTES.search(body):
         return True
+    if (cut := _CUT.search(body)) and _read(body[: cut.start()], "utf-8", is_cut=False):
+        return True
     kept = body.decode("utf-8", "ignore")
     damaged = len(body) - len(kept.encode())
     return not kept.isascii() and damaged <= max(_LEAST_EVIDENCE, len(body) // 64)
@@ -192,9 +202,8 @@ def _latin_readings(body: bytes, sample: bytes, *, is_cut: bool) -> Iterator[tup
     for encoding in _LATIN:
         decoded, text = _read(body, encoding, is_cut=is_cut), sample.decode(encoding, "ignore")
         if decoded and is_printable(text):
-            # Western letters are the likeliest, but a language that has them all is likelier.
-            western = 0.9 * _share(text, _WESTERN) if encoding == "cp1252" else 0.0
-            yield max(western, _fit(text, encoding)), decoded
+            letters, likely = _REGIONS.get(encoding, (frozenset(), 0.0))
+            yield max(likely * _share(text, letters), _fit(text, encoding)) - _strays(text), decoded
 
 
 def _sample(body: bytes) -> bytes:
@@ -211,8 +220,9 @@ def _is_short(body: bytes) -> bool:
 
 def _is_mostly_ascii(sample: bytes) -> bool:
     """Whether its letters are ASCII but for single ones in between: words in another script never look so."""
-    letters = len(re.findall(rb"[A-Za-z]", sample))
-    return letters >= len(_BEYOND.findall(sample)) and not re.search(rb"[\x80-\xff]{3}", sample)
+    letters, beyond = len(re.findall(rb"[A-Za-z]", sample)), len(_BEYOND.findall(sample))
+    in_a_row = 4 if letters >= 3 * beyond else 3
+    return letters >= beyond and not re.search(rb"[\x80-\xff]{%d}" % in_a_row, sample)
 
 
 def _fit(text: str, encoding: str) -> float:
@@ -228,6 +238,13 @@ def _fit(text: str, encoding: str) -> float:
         marks = sum(unicodedata.category(char) == "Mn" for char in text)
         fit *= min(1.0, marks / (_USUAL_MARKS * len(text)))
     return fit
+
+
+def _strays(text: str) -> float:
+    """How many signs and capitals stand inside of words, for each character beyond ASCII: another code page."""
+    beyond = sum(not char.isascii() for char in text)
+    capitals = sum(before.islower() and here.isupper() and not here.isascii() for before, here in pairwise(text))
+    return (len(_STRAY.findall(text)) + capitals) / beyond if beyond else 0.0
 
 
 def _everyday(text: str, standard: str, leads: range) -> float:

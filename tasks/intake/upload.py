@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tasks.aws.calls import call
-from tasks.aws.faults import Unreadable
 from tasks.aws.session import Aws
 from tasks.detect.kind import HEAD_BYTES
 from tasks.intake.submission import (
@@ -130,11 +129,3 @@ def _got(aws: Aws) -> Callable[..., dict[str, Any]]:
     # The name under which faults and guards know the call.
     get_object.__name__ = "s3.GetObject"
     return get_object
-
-
-def decode(body: bytes) -> str:
-    """UTF-8, with or without a byte order mark. Raises Unreadable."""
-    try:
-        return body.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise Unreadable("the text is not UTF-8", reason="text-encoding") from None
