@@ -22,6 +22,8 @@ _NAMED = re.compile(
 _ALIKE = dict(zip("вкмнтпияг", "bkmhtnurr", strict=True))
 _WORD = re.compile(r"[^\W\d_]+")
 _ASCII_LETTER = re.compile(r"[A-Za-z]")
+#: Where a word changes from ASCII letters to others, or back.
+_MIXED = re.compile(r"[A-Za-z][^\W\d_A-Za-z]|[^\W\d_A-Za-z][A-Za-z]")
 
 
 class _Fold(dict[int, str]):
@@ -61,8 +63,10 @@ def without_look_alikes(text: str) -> str:
     Elsewhere they are what they are: a Russian text is full of letters that look Latin. Nothing moves.
     """
     look_alikes = _look_alikes()
-    latin = len(_ASCII_LETTER.findall(text))
-    is_latin = latin > sum(map(text.count, set(text) & {chr(code) for code in look_alikes}))
+    there = look_alikes.keys() & set(map(ord, set(text)))
+    is_latin = len(_ASCII_LETTER.findall(text)) > sum(text.count(chr(code)) for code in there)
+    if not there or not (is_latin or _MIXED.search(text)):
+        return text
 
     def read(word: re.Match[str]) -> str:
         letters = word[0]

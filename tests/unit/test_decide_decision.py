@@ -212,3 +212,17 @@ def test_a_decision_keeps_its_findings_in_one_order_however_they_came(less: Find
 def test_a_key_belongs_to_the_surface_with_the_longest_prefix(key: str, name: str) -> None:
     surface: Surface = POLICY.surface_for(key)
     assert surface.name == name
+
+
+def test_a_mask_names_a_kind_of_personal_data_but_of_a_banned_term_no_more_than_that() -> None:
+    policy = parse_policy(POLICY_TEXT + "terms: {swearing: redact}\n")
+    findings = [seen("term/swearing", span=(0, 4)), seen("pii/EMAIL", span=(5, 9))]
+    decision = decide(findings, policy, policy.surface_for("post.txt"))
+    assert decision.tier is Tier.REDACT
+    assert [(span.begin, span.end, span.kind) for span in decision.spans] == [(0, 4, "TERM"), (5, 9, "EMAIL")]
+
+
+def test_a_banned_term_in_a_caption_cannot_be_masked() -> None:
+    policy = parse_policy(POLICY_TEXT + "terms: {swearing: redact}\n")
+    decision = decide([seen("term/swearing", span=(0, 4), part="caption")], policy, policy.surface_for("post.txt"))
+    assert (decision.tier, decision.spans) == (HOLD, ())

@@ -14,6 +14,7 @@ from tasks.aws.session import Aws
 from tasks.detect.classifier import Question, fence
 from tasks.detect.finding import Finding
 from tasks.detect.guardrail_checks import ATTACKS, CONTENT
+from tasks.detect.term_file import parse_terms
 from tasks.detect.text import TextChain, look_at_text, strongest
 from tasks.detect.verdict import complain
 from tasks.ledger import looked, open_ledger
@@ -285,6 +286,29 @@ def test_the_inline_checks_stand_in_for_the_guardrail(offline_aws: Aws, stub: St
     assert [(finding.label, finding.confidence) for finding in findings] == [("guardrail/HATE", 95.0)]
     assert ledger.looked == {"guardrail": "checks"}
     assert ledger.used == {"guardrail-check-content-unit": 1.0}
+
+
+def test_banned_terms_stand_beside_what_the_guardrail_saw_each_at_its_place(
+    offline_aws: Aws, stub: Stub, recorded: Recorded
+) -> None:
+    terms = parse_terms("spam: {words: [grumble]}")
+    stub(offline_aws.bedrock).add_response("apply_guardrail", recorded(GUARD + "high-and-medium"))
+    chain = replace(CHAIN, find_terms=terms.find, terms_version=terms.version, is_gray=lambda _: False)
+    with open_ledger() as ledger:
+        findings = look_at_text(offline_aws, "grumble, Grumble", chain=chain)
+    assert [(one.label, one.span) for one in findings[:2]] == [("term/spam", (0, 7)), ("term/spam", (9, 16))]
+    assert "guardrail/HATE" in labels(findings)
+    assert ledger.looked["terms"] == terms.version
+
+
+def test_what_a_banned_term_rejects_is_not_argued_about(offline_aws: Aws, stub: Stub, recorded: Recorded) -> None:
+    stub(offline_aws.bedrock).add_response("apply_guardrail", recorded(GUARD + "low-not-acted-on"))
+
+    def gray(findings: tuple[Finding, ...]) -> bool:
+        return is_gray(findings) and "term/spam" not in labels(findings)
+
+    chain = replace(CHAIN, find_terms=parse_terms("spam: {words: [grumble]}").find, is_gray=gray)
+    assert labels(look_at_text(offline_aws, "grumble", chain=chain)) == ["term/spam", "guardrail/INSULTS"]
 
 
 def test_a_missing_guardrail_is_an_engineers_problem_and_no_clearance(offline_aws: Aws, stub: Stub) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from config.settings import Settings, SettingsError
@@ -9,6 +11,7 @@ from tasks.aws.breaker import Breakers
 from tasks.aws.budget import Budget
 from tasks.aws.limiter import Limiter
 from tasks.aws.slots import Slots
+from tasks.detect.term_file import TermsError
 from tasks.record.spending import Spending
 from worker.wiring import wire
 
@@ -76,3 +79,13 @@ def test_a_fleet_that_knows_its_slots_counts_them(settings: Settings) -> None:
     desk = wire(settings.model_copy(update={"video_slots": 20}))
     assert isinstance(desk.slots, Slots)
     assert desk.slots.limit == 20
+
+
+def test_a_rule_for_a_list_of_terms_that_does_not_exist_is_a_mistake(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "terms.yaml").write_text("spam: {words: [grumble]}")
+    policy = settings.policy_file.read_text("utf-8").replace("\nterms:\n", "\nterms:\n  spma: reject\n")
+    (tmp_path / "policy.yaml").write_text(policy)
+    files = {"terms_file": tmp_path / "terms.yaml", "policy_file": tmp_path / "policy.yaml"}
+    with pytest.raises(TermsError, match="spma"):
+        wire(settings.model_copy(update=files))
+    assert wire(settings.model_copy(update={"terms_file": files["terms_file"]})).terms.lists[0].name == "spam"
