@@ -10,21 +10,24 @@ from hypothesis import strategies as st
 
 from config.settings import CONFIG
 from tasks.decide.decision import Tier, decide
-from tasks.decide.kinds import CATEGORIES, PII_TYPES
-from tasks.decide.policy import GuardrailRules, Policy, Surface
+from tasks.decide.kinds import CATEGORIES, PII_TYPES, TOXIC_TYPES
+from tasks.decide.policy import GuardrailRules, Policy, Surface, TermRules, ToxicityRules
 from tasks.decide.policy_file import parse_policy
 from tasks.decide.rule import Ladder
 from tasks.decide.taxonomy import PATHS, lineage
 from tasks.detect.finding import Finding
 
 SHIPPED: Policy = parse_policy((CONFIG / "policy.yaml").read_text(encoding="utf-8"))
-CONTEXT = ("classifier/allow", "content-type/Illustrated", "content-type/Animated")
+CONTEXT = ("classifier/allow", "content-type/Illustrated", "content-type/Animated", "known/confirmed-fine/1")
 LABELS = (
     *(f"moderation/{path}" for path in PATHS),
     *(f"guardrail/{category}" for category in CATEGORIES),
     *("guardrail/word/PROFANITY", "guardrail/word/custom", "guardrail/topic/any", "guardrail/NEW"),
     *("classifier/hold", "classifier/reject", "unreadable/empty", "unreadable/image-format"),
     *(f"pii/{kind}" for kind in PII_TYPES),
+    *(f"toxicity/{kind}" for kind in TOXIC_TYPES),
+    *("toxicity/NEW", "term/slurs", "term/spam", "term/swearing", "term/new-list"),
+    *("known/confirmed-violating/1", "known/new-list/1", "part/held", "part/rejected"),
     *("moderation/New", "moderation/Violence/New", "new/Kind"),
 )
 
@@ -63,6 +66,8 @@ def policy_of(steps: list[Ladder]) -> Policy:
         SHIPPED,
         labels=dict(zip(PATHS, cycle(steps), strict=False)),
         guardrail=replace(SHIPPED.guardrail, categories=categories),
+        toxicity=ToxicityRules(types=dict(zip(TOXIC_TYPES, cycle(steps), strict=False))),
+        terms=TermRules(lists={"slurs": Tier.REJECT, "spam": Tier.REDACT, "swearing": Tier.ALLOW}, other=Tier.HOLD),
     )
 
 
@@ -105,8 +110,12 @@ def test_a_more_exact_label_never_weakens_more_than_what_it_is_judged_by_itself(
     assert both >= decide(rest, SHIPPED, surface).tier
 
 
-@given(seen, findings(("content-type/Illustrated", "content-type/Animated")), policies, surfaces)
-def test_content_types_decide_nothing(found: list[Finding], more: Finding, policy: Policy, surface: Surface) -> None:
+@given(
+    seen, findings(("content-type/Illustrated", "content-type/Animated", "known/confirmed-fine/1")), policies, surfaces
+)
+def test_context_decides_nothing_where_no_rule_names_it(
+    found: list[Finding], more: Finding, policy: Policy, surface: Surface
+) -> None:
     assert decide([*found, more], policy, surface).tier is decide(found, policy, surface).tier
 
 
@@ -124,17 +133,25 @@ def raised(ladder: Ladder, by: float) -> Ladder:
     return Ladder(gray=up[0], hold=up[1], reject=up[2])
 
 
-@given(seen, policies, surfaces, st.sampled_from(PATHS), st.sampled_from(CATEGORIES), st.floats(0, 100))
-@example([], SHIPPED, SHIPPED.surfaces[0], PATHS[0], CATEGORIES[0], 0.0)
+@given(
+    seen,
+    policies,
+    surfaces,
+    st.tuples(st.sampled_from(PATHS), st.sampled_from(CATEGORIES), st.sampled_from(TOXIC_TYPES)),
+    st.floats(0, 100),
+)
+@example([], SHIPPED, SHIPPED.surfaces[0], (PATHS[0], CATEGORIES[0], TOXIC_TYPES[0]), 0.0)
 def test_raising_a_threshold_never_makes_a_tier_stricter(
-    found: list[Finding], policy: Policy, surface: Surface, path: str, category: str, by: float
+    found: list[Finding], policy: Policy, surface: Surface, names: tuple[str, str, str], by: float
 ) -> None:
+    path, category, kind = names
     rules: GuardrailRules = policy.guardrail
     milder = replace(
         policy,
         labels={**policy.labels, path: raised(policy.labels[path], by)},
         guardrail=replace(rules, categories={**rules.categories, category: raised(rules.categories[category], by)}),
         pii=replace(policy.pii, min_confidence=policy.pii.min_confidence + by),
+        toxicity=ToxicityRules(types={**policy.toxicity.types, kind: raised(policy.toxicity.types[kind], by)}),
     )
     assert decide(found, milder, surface).tier <= decide(found, policy, surface).tier
 
