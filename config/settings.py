@@ -70,6 +70,11 @@ class Settings(BaseSettings):
     )
     classifier_model: str = Field("amazon.nova-lite-v1:0", description="Bedrock model id of the gray-zone classifier")
 
+    dry_run: bool = Field(
+        False,
+        description="judge and record all, touch nothing: no upload is hidden, masked or removed, and nobody told",
+    )
+
     floor_confidence: float = Field(
         30.0, ge=0, le=100, description="Rekognition MinConfidence; findings below are lost"
     )

@@ -15,7 +15,7 @@ from functools import partial
 
 from tasks.act.missing import Missing
 from tasks.act.perform import perform
-from tasks.act.plan import STATUS_OF, Action, plan, time_to_takedown_ms
+from tasks.act.plan import STATUS_OF, Action, plan, rehearse, time_to_takedown_ms
 from tasks.act.tag import distrust, hide, show
 from tasks.aws.faults import Gone, Moved
 from tasks.decide.decision import decide
@@ -54,6 +54,8 @@ from tasks.video import look_in, look_in_later
 #: Where an item's own tag still decides what the public sees of it.
 STILL_THERE = (Status.PENDING, Status.ALLOWED, Status.HELD)
 RUNNING = Done("the video's job is running")
+#: Seconds after which a dry run looks again whether it has ended, for what was to be taken down before it began.
+DRY_RUN_WAIT = 60.0
 
 
 def moderate(desk: Desk, item: Item, *, attempt: int, said: Submission | None = None, within: bool = False) -> Outcome:
@@ -88,7 +90,7 @@ def meet_and_judge(desk: Desk, item: Item, *, attempt: int, said: Submission | N
 def judge(desk: Desk, item: Item, upload: Upload, met: Met, *, within: bool) -> Outcome:
     """Detect, then conclude; a video's job is started and concluded later, a post has its parts judged first."""
     standing = first_standing(desk, item, upload)
-    if upload.tagged and (outcome := without_its_own_verdict(desk, item)):
+    if upload.tagged and not desk.settings.dry_run and (outcome := without_its_own_verdict(desk, item)):
         return outcome
     try:
         manifest = read_post(desk, item, upload)
@@ -188,6 +190,8 @@ def resume(desk: Desk, known: Standing) -> Outcome:
         # Only the audit log may be unfinished; the same entry ids, written again, do no harm.
         write_down(desk, known)
         return Skipped(f"already {known.status}")
+    if desk.settings.dry_run and not known.dry_run:
+        return Retry(DRY_RUN_WAIT, "decided before the dry run, which touches nothing", counts=False)
     try:
         return act(desk, desk.state.take(known.item, now=desk.now().timestamp(), seconds=desk.lease_seconds))
     except Taken as holder:
@@ -280,8 +284,10 @@ def with_decision(desk: Desk, standing: Standing, findings: tuple[Finding, ...])
         has_cdn=desk.settings.distribution_id is not None,
         has_public_url=desk.settings.public_url is not None,
     )
+    actions, would = rehearse(actions) if desk.settings.dry_run else (actions, None)
     now, rules = desk.now(), tuple(rule.name for rule in decision.rules)
     entry = {"at": now.isoformat(), "event": "decided", "tier": int(decision.tier), "rules": list(rules), **traced()}
+    entry |= {"dry_run": True} if desk.settings.dry_run else {}
     return replace(
         standing,
         status=Status.PENDING if actions else STATUS_OF[decision.tier],
@@ -292,6 +298,7 @@ def with_decision(desk: Desk, standing: Standing, findings: tuple[Finding, ...])
         findings=findings,
         spans=tuple((span.begin, span.end, span.kind) for span in decision.spans),
         plan=actions,
+        would=would,
         history=(*standing.history, entry),
         decided_at=now,
         lease_until=now.timestamp() + desk.lease_seconds if actions else 0.0,

@@ -62,6 +62,7 @@ def necessities(desk: Desk) -> Iterator[tuple[str, Callable[[], str]]]:
     if (ended := settings.video_topic_arn) is not None:
         yield "video jobs topic", lambda: _topic(desk, ended)
     yield "first looks", lambda: first_looks(desk)
+    yield "takedowns", lambda: _takedowns(desk)
 
 
 def _checks(desk: Desk) -> Iterator[tuple[str, Callable[[], str]]]:
@@ -79,6 +80,13 @@ def _names() -> str:
     if contested:
         raise Sick(f"also owned by another distribution: {', '.join(contested)}; uninstall it or use a venv of its own")
     return "worker, tasks and config are modfleet's alone"
+
+
+def _takedowns(desk: Desk) -> str:
+    """A fleet that was left in its dry run protects nobody."""
+    if desk.settings.dry_run:
+        raise Sick("DRY RUN (MODFLEET_DRY_RUN): all is judged and recorded, and nothing that violates is taken down")
+    return "what violates is taken down"
 
 
 def first_looks(desk: Desk, *, find: Callable[[str], object] = find_spec) -> str:

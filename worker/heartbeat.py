@@ -75,6 +75,8 @@ class Heartbeat:
     usd: float = 0.0
     #: Items allowed unseen since the process started: 0.
     fail_open: int = 0
+    #: It judges, and takes nothing down.
+    dry_run: bool = False
     #: Status -> items.
     items: Mapping[str, int] = field(default_factory=dict)
     lanes: Mapping[str, LaneBeat] = field(default_factory=dict)

@@ -64,6 +64,8 @@ class Reporter:
     #: How the daily caps stand.
     caps: Callable[[], Iterable[CapState]] = tuple
     namespace: str = "modfleet"
+    #: It judges, and takes nothing down.
+    dry_run: bool = False
     #: Takes EMF lines; None writes none.
     write: Callable[[str], object] | None = None
     clock: Callable[[], float] = time.monotonic
@@ -113,6 +115,7 @@ class Reporter:
             started_at=self._started_at,
             seconds=round(seconds, 3),
             cpu=round((new.cpu - old.cpu) / seconds, 3),
+            dry_run=self.dry_run,
             memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024),
             lanes=lane_beats(window, self.lines()),
             breakers=dict(self.breakers()),

@@ -136,6 +136,7 @@ class Seeing:
             takedown_ms=standing.time_to_takedown_ms,
             aws_calls=ended.calls,
             usd=dollars(usd),
+            **({"dry_run": True} if standing.dry_run else {}),
         )
 
 

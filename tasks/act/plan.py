@@ -34,6 +34,8 @@ STATUS_OF = {
 
 _REDACT = (Action.QUARANTINE, Action.REDACT, Action.PURGE, Action.NOTIFY)
 _WITHHOLD = (Action.HIDE, Action.PURGE, Action.VERIFY, Action.OPEN_CASE)
+#: What even a dry run does.
+HARMLESS = (Action.SHOW, Action.OPEN_CASE)
 #: Hiding is instant and can be undone, so it comes first; removing cannot, so evidence comes before it.
 _REJECT = (Action.HIDE, Action.PURGE, Action.QUARANTINE, Action.REMOVE, Action.VERIFY, Action.NOTIFY)
 
@@ -45,6 +47,15 @@ def plan(tier: Tier, surface: Surface, *, has_cdn: bool, has_public_url: bool) -
     """
     lacking = {Action.PURGE: not has_cdn, Action.VERIFY: not has_public_url}
     return tuple(action for action in _wanted(tier, surface) if not lacking.get(action))
+
+
+def rehearse(actions: tuple[Action, ...]) -> tuple[tuple[Action, ...], tuple[Action, ...]]:
+    """What of a plan is done in a dry run, and what would have been.
+
+    A case harms nobody. What is allowed is shown: else a dry run would take down all of a `before` surface.
+    """
+    done = tuple(action for action in actions if action in HARMLESS)
+    return done, tuple(action for action in actions if action not in HARMLESS)
 
 
 def _wanted(tier: Tier, surface: Surface) -> tuple[Action, ...]:

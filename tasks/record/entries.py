@@ -12,7 +12,8 @@ def entries_of(standing: Standing) -> tuple[dict[str, Any], ...]:
     """The decision, each receipt, and where the item ended: one entry each, with an id that never changes."""
     decided = [("decided", _decision(standing))] if standing.decided else []
     acted = [(f"did:{action}", dict(receipt)) for action, receipt in standing.receipts.items()]
-    ended = [("ended", {"status": standing.status.value, "time_to_takedown_ms": standing.time_to_takedown_ms})]
+    end = {"status": standing.status.value, "time_to_takedown_ms": standing.time_to_takedown_ms}
+    ended = [("ended", end | ({"dry_run": True} if standing.dry_run else {}))]
     return tuple(_entry(standing, event, said) for event, said in (*decided, *acted, *ended))
 
 
@@ -40,5 +41,6 @@ def _decision(standing: Standing) -> dict[str, Any]:
         "detectors": dict(standing.detectors),
         "units": dict(standing.units),
         "usd": standing.usd,
+        **({"dry_run": True, "would": list(standing.would)} if standing.would is not None else {}),
         "findings": [[finding.label, finding.confidence, finding.part] for finding in standing.findings],
     }

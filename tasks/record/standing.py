@@ -64,6 +64,8 @@ class Standing:
     spans: tuple[tuple[int, int, str], ...] = ()
     #: The actions that the decision asks for, in order.
     plan: tuple[str, ...] = ()
+    #: Decided in a dry run: the actions that it asks for as well, and that nobody does. None everywhere else.
+    would: tuple[str, ...] | None = None
     receipts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     history: tuple[Mapping[str, Any], ...] = ()
     decided_at: datetime | None = None
@@ -85,6 +87,11 @@ class Standing:
     def decided(self) -> bool:
         """Whether a decision is recorded, be it acted on or not."""
         return self.decided_at is not None
+
+    @property
+    def dry_run(self) -> bool:
+        """Whether it was decided in a dry run: then its status is what it would have been."""
+        return self.would is not None
 
     @property
     def everything(self) -> tuple[Item, ...]:
@@ -120,6 +127,8 @@ class Standing:
             "reused_from": self.reused_from,
             "receipts": {action: dict(receipt) for action, receipt in self.receipts.items()},
             "to_do": list(self.to_do),
+            "dry_run": self.dry_run,
+            "would": list(self.would or ()),
             "units": dict(self.units),
             "usd": self.usd,
             "history": [dict(entry) for entry in self.history],
@@ -205,6 +214,7 @@ def from_row(row: Mapping[str, Any]) -> Standing:
         findings=tuple(finding_from(finding) for finding in json.loads(row["findings"]["S"])),
         spans=tuple((begin, end, kind) for begin, end, kind in json.loads(row["spans"]["S"])),
         plan=tuple(json.loads(row["plan"]["S"])),
+        would=tuple(json.loads(row["would"]["S"])) if "would" in row else None,
         receipts={action: json.loads(receipt["S"]) for action, receipt in row["receipts"]["M"].items()},
         history=tuple(json.loads(entry["S"]) for entry in row["history"]["L"]),
         decided_at=_moment(row, "decided_at"),
@@ -231,6 +241,8 @@ def _rarely(standing: Standing) -> dict[str, Any]:
         "post_status": standing.post_status,
     }
     row: dict[str, Any] = {name: _s(said) for name, said in names.items() if said}
+    if standing.would is not None:
+        row["would"] = _json(list(standing.would))
     if standing.parts:
         row["parts"] = _json([_part(part) for part in standing.parts])
         row["progress"] = {"M": {name: _json(dict(receipt)) for name, receipt in standing.progress.items()}}

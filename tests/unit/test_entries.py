@@ -68,6 +68,14 @@ def test_a_decision_each_receipt_and_the_end_are_one_entry_each() -> None:
     assert events(DECIDED) == ["decided", "did:hide", "did:remove", "ended"]
 
 
+def test_a_dry_run_says_so_and_what_would_have_been_done() -> None:
+    rehearsed = replace(DECIDED, would=("hide", "remove"), plan=(), receipts={})
+    assert events(rehearsed) == ["decided", "ended"]
+    assert said_by(rehearsed, "decided")["would"] == ["hide", "remove"]
+    assert [entry["dry_run"] for entry in entries_of(rehearsed)] == [True, True]
+    assert all("dry_run" not in entry for entry in entries_of(DECIDED))
+
+
 def test_what_ends_undecided_only_ends() -> None:
     assert events(UNDECIDED) == ["ended"]
     assert said_by(UNDECIDED, "ended")["status"] == "gone"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tasks.act.perform import PERFORMERS
-from tasks.act.plan import STATUS_OF, Action, plan, time_to_takedown_ms
+from tasks.act.plan import STATUS_OF, Action, plan, rehearse, time_to_takedown_ms
 from tasks.decide.decision import Tier
 from tasks.decide.policy import OnHold, Surface, Visibility
 from tasks.item import Item
@@ -95,6 +95,14 @@ def test_a_verdict_is_verified_and_told_after_it_was_carried_out() -> None:
 
 def test_no_action_is_planned_twice() -> None:
     assert all(len(set(actions)) == len(actions) for actions in every_plan())
+
+
+def test_a_dry_run_shows_what_is_allowed_and_opens_cases_and_leaves_everything_else() -> None:
+    for actions in every_plan():
+        done, would = rehearse(actions)
+        assert set(done) <= {Action.SHOW, Action.OPEN_CASE}
+        assert not {Action.SHOW, Action.OPEN_CASE} & set(would)
+        assert sorted(done + would) == sorted(actions)
 
 
 def test_every_action_can_be_performed_and_every_tier_comes_to_a_status() -> None:

@@ -55,6 +55,7 @@ STANDINGS = st.builds(
     findings=st.lists(FINDINGS, max_size=3).map(tuple),
     spans=st.lists(st.tuples(COUNTS, COUNTS, NAMES), max_size=3).map(tuple),
     plan=st.lists(NAMES, max_size=4).map(tuple),
+    would=st.none() | st.lists(NAMES, max_size=4).map(tuple),
     receipts=st.dictionaries(NAMES, st.dictionaries(NAMES, JSON_VALUES, max_size=3), max_size=3),
     history=st.lists(st.dictionaries(NAMES, JSON_VALUES, max_size=3), max_size=3).map(tuple),
     decided_at=st.none() | MOMENTS,
