@@ -20,6 +20,7 @@ class Finding:
     - `term/LIST`: a banned term of config/terms.yaml, with its span;
     - `toxicity/HATE_SPEECH`: a Comprehend toxic content type;
     - `known/LIST/ENTRY`: content that people have confirmed before, as violating or as fine;
+    - `part/held`, `part/rejected`: what a part of a post has come to by itself;
     - `unreadable/REASON`: the item could not be looked at (`unreadable/empty`, `unreadable/image-format`,
       `unreadable/unknown-kind`, `unreadable/classifier`, ...).
     """

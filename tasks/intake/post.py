@@ -55,7 +55,8 @@ def manifest_in(body: bytes, item: Item, *, most: int) -> Manifest | None:
 
 
 def _manifest(said: dict[str, Any], item: Item, *, most: int) -> Manifest:
-    text, media = said.get("text", ""), said.get("media", [])
+    text = "" if said.get("text") is None else said["text"]
+    media = [] if said.get("media") is None else said["media"]
     if not isinstance(text, str) or not isinstance(media, list) or not all(isinstance(key, str) for key in media):
         raise Unreadable(reason="post-malformed")
     if not text.strip() and not media:

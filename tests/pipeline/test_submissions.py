@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from fleet import Fleet, Put, said, until
+from fleet import Fleet, Put, card, said, until
 from interrupted import DETECTORS, Crash, Watch, at_call, crash, later, watched
 
 from tasks.intake.submission import text_key
@@ -167,6 +167,20 @@ def test_a_run_that_dies_after_any_of_its_writes_is_finished_by_the_next_deliver
         assert len({notice["notice_id"] for notice in unserved.notices(put)}) == 1
 
 
+def test_the_context_reaches_the_classifier_and_nobody_else(unserved: Fleet, unique: str) -> None:
+    gray = "hm " + card(classifier={"decision": "hold", "severity": 2, "rule": "harassment"}).decode()
+    heard: list[dict[str, Any]] = []
+    name = "before-parameter-build.bedrock-runtime.Converse"
+    events = unserved.aws.bedrock.meta.events  # type: ignore[attr-defined]
+    events.register(name, hear := lambda params, **_: heard.append(params))
+    try:
+        assert handle(unserved.desk, submission(unique, gray, context=[f"before {unique}"]), attempt=1) == Done("held")
+    finally:
+        events.unregister(name, hear)
+    assert f"before {unique}" in json.dumps(heard)
+    assert b"before" not in (unserved.current(written(unserved, unique)) or b"")
+
+
 def test_a_surface_that_does_not_exist_is_parked_with_those_that_do(unserved: Fleet, unique: str) -> None:
     outcome = handle(unserved.desk, submission(unique, surface="fed"), attempt=1)
     assert isinstance(outcome, Parked)
@@ -230,7 +244,6 @@ def test_a_real_worker_takes_a_submitted_violation_down(served: Fleet, unique: s
 
     standing = until(ended, what="the end of a submitted text")
     assert standing.status is Status.REJECTED
-    until(lambda: not served.depth(url), what="an empty queue")
     assert len(served.desk.state.versions(location)) == 1
     assert served.public(text_key("", unique))[0] in {403, 404}
 

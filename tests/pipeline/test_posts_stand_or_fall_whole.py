@@ -7,7 +7,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
-from fleet import Fleet, Put, until
+from fleet import Fleet, Put, card, until
 from interrupted import DETECTORS, Crash, Watch, crash, later, watched
 
 from tasks.desk import Desk
@@ -116,6 +116,19 @@ def test_a_held_post_is_hidden_whole_and_is_one_case(posts: Posts) -> None:
     posts.judge(part, desk=watched(posts.fleet.desk, watch))
     assert posts.fleet.public(part.key)[0] == 403
     assert asked(watch) == []
+
+
+def test_the_case_of_a_part_goes_up_in_that_of_its_post(posts: Posts) -> None:
+    gray = b"hm " + card(classifier={"decision": "hold", "severity": 2, "rule": "harassment"})
+    part = posts.part(body=gray, prefix="messages/")
+    assert posts.judge(part) == Done("held")
+    put = posts.post(part, text="look", prefix="messages/")
+    assert posts.judge(put) == Done("held")
+    merged, opened = posts.fleet.case(part), posts.fleet.case(put)
+    assert merged
+    assert opened
+    assert (merged["status"], merged["merged_into"], opened["status"]) == ("merged", opened["case_id"], "open")
+    assert json.loads(opened["parts"]) == [part.key]
 
 
 def test_personal_data_in_the_text_is_masked_and_the_parts_stay(posts: Posts) -> None:
@@ -287,6 +300,5 @@ def test_a_real_worker_takes_a_post_down_however_its_events_meet(
     assert served.ended(put).status is Status.REJECTED
     for part in parts:
         assert served.ended(part).status in (Status.ALLOWED, Status.REJECTED, Status.GONE)
-    until(lambda: not served.depth(served.settings.queue_url("uploads")), what="an empty queue")
     assert [served.public(one.key)[0] for one in (put, *parts)] == [404] * 3
     assert len({notice["notice_id"] for notice in served.notices(put)}) == 1
