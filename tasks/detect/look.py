@@ -17,14 +17,14 @@ from tasks.detect.picture import View
 from tasks.detect.text import TextChain, look_at_text
 from tasks.intake.document import joined, read_document
 from tasks.intake.encoding import decode
-from tasks.intake.upload import Upload, read_body
+from tasks.intake.upload import Upload
 from tasks.item import Item
 
 
 def look(desk: Desk, item: Item, upload: Upload, *, kind: Kind, surface: Surface) -> tuple[Finding, ...] | Job:
     """What there is to see in an item, or the job that is looking; what cannot be looked at is a finding too.
 
-    A short text, which the upload's head is all of, is not read again.
+    Of a text that is not too long to be looked at, the upload's head is all.
 
     Raises Gone or Moved when the item is not there any more, and only then.
     """
@@ -32,7 +32,9 @@ def look(desk: Desk, item: Item, upload: Upload, *, kind: Kind, surface: Surface
         if kind is Kind.VIDEO:
             return look_at_video(desk, item, surface=surface)
         if kind is Kind.TEXT:
-            text = decode(_body_of(desk, item, upload.head), content_type=upload.content_type).text
+            if item.size > desk.settings.max_text_bytes:
+                return (unreadable("text-size"),)
+            text = decode(upload.head, content_type=upload.content_type).text
             return look_at_document(desk, item, text=text, surface=surface, context=upload.context)
         if kind in (Kind.IMAGE, Kind.PICTURE):
             return _look_at_picture(desk, item, kind=kind, head=upload.head, surface=surface)
@@ -82,12 +84,6 @@ def look_at_words(
     except Gone as fault:
         # A guardrail or a model that does not exist; it must not pass for a missing item.
         raise Permanent(fault.detail, call=fault.call, code=fault.code) from fault
-
-
-def _body_of(desk: Desk, item: Item, head: bytes) -> bytes:
-    if item.size > desk.settings.max_text_bytes:
-        raise Unreadable(f"{item.size} bytes", reason="text-size")
-    return head if item.size <= len(head) else read_body(desk.aws, item)
 
 
 def text_chain(desk: Desk, item: Item, surface: Surface, *, part: str, context: tuple[str, ...] = ()) -> TextChain:

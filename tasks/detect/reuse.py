@@ -26,7 +26,7 @@ from tasks.detect.kind import Kind
 from tasks.detect.look import look, text_chain
 from tasks.detect.video import DETECTOR as WHOLE_VIDEO
 from tasks.intake.digest import digest_of, open_hashed
-from tasks.intake.upload import Upload, open_upload
+from tasks.intake.upload import Upload, open_upload, with_body
 from tasks.item import Item
 from tasks.ledger import looked, note_looked
 from tasks.record.known import DETECTOR as KNOWN
@@ -126,6 +126,9 @@ def look_once(desk: Desk, item: Item, upload: Upload, *, met: Met, kind: Kind, s
         return _again(desk, met, met.memory, said=said)
     if met.proven and desk.seen and not desk.seen.take(met.name, holder=item.id):
         raise Withheld("another run is looking at the same bytes", retry_after=AGAIN_SECONDS)
+    if kind is Kind.TEXT and item.size <= desk.settings.max_text_bytes:
+        # It is read anyway: once its digest is known, what is found need not be found again when this upload is gone.
+        upload = with_body(desk.aws, item, upload)
     seen = look(desk, item, upload, kind=kind, surface=surface)
     if isinstance(seen, Job):
         return seen
@@ -136,7 +139,7 @@ def look_once(desk: Desk, item: Item, upload: Upload, *, met: Met, kind: Kind, s
 def looked_once(desk: Desk, item: Item) -> None:
     """What was found is on record: whoever waits for it may have it."""
     if desk.seen:
-        desk.seen.end(item.id)
+        desk.seen.end(item.id, recorded=True)
 
 
 def is_settled(desk: Desk, met: Met) -> bool:
@@ -151,7 +154,7 @@ def is_condemned(desk: Desk, met: Met) -> bool:
 
 def remember(desk: Desk, item: Item, findings: tuple[Finding, ...], *, kind: Kind, chain: str, sha256: str) -> Beside:
     """What the transaction of an item's decision writes about its bytes, where its detectors have just looked."""
-    if desk.seen is None or not _is_remembered(item):
+    if desk.seen is None or not is_remembered(item):
         return ()
     name = _name_of(desk, item, sha256)
     # A thumbnail is another object, which only this upload may have named.
@@ -170,13 +173,14 @@ def remember(desk: Desk, item: Item, findings: tuple[Finding, ...], *, kind: Kin
         looked_at=desk.now().timestamp(),
         sha256=sha256,
     )
+    desk.seen.draft(memory, holder=item.id)
     return (desk.seen.write(memory),)
 
 
 def job_goes_on(desk: Desk, standing: Standing) -> None:
     """A video's job is looking: nobody else need start one meanwhile."""
     item = standing.item
-    if desk.seen and _is_remembered(item):
+    if desk.seen and is_remembered(item):
         desk.seen.keep(_name_of(desk, item, standing.sha256), holder=item.id, seconds=JOB_SECONDS)
 
 
@@ -214,7 +218,7 @@ def plain(value: object) -> object:
 
 
 def _recall(desk: Desk, item: Item, sha256: str = "") -> Recall:
-    if desk.seen is None or not _is_remembered(item):
+    if desk.seen is None or not is_remembered(item):
         return Recall()
     recall = desk.seen.recall(_name_of(desk, item, sha256), holder=item.id)
     # One job looks at the same video for everybody, where S3 vouches for its bytes (`tasks.detect.job`).
@@ -232,7 +236,7 @@ def _met(desk: Desk, item: Item, upload: Upload, *, recall: Recall) -> Met:
         memory = replace(memory, sha256=digest_of(desk.aws, memory.source))
         learned = bool(memory.sha256)
     return Met(
-        name=_name_of(desk, item, upload.sha256) if _is_remembered(item) else "",
+        name=_name_of(desk, item, upload.sha256) if is_remembered(item) else "",
         memory=memory,
         proven=bool(memory and upload.sha256 and memory.sha256 == upload.sha256),
         learned=learned,
@@ -278,7 +282,8 @@ def _again(desk: Desk, met: Met, memory: Memory, *, said: tuple[Finding, ...]) -
     return Sight(findings=(*said, *memory.findings), reused_from=source, beside=beside)
 
 
-def _is_remembered(item: Item) -> bool:
+def is_remembered(item: Item) -> bool:
+    """Whether what is found in the item is to be used again."""
     return item.version_id is not None and item.size > 0
 
 

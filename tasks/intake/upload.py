@@ -109,6 +109,17 @@ def upload_of(answer: Mapping[str, Any], *, size: int) -> Upload:
     )
 
 
+def with_body(aws: Aws, item: Item, upload: Upload) -> Upload:
+    """The upload with its whole body as its head, and so with its SHA-256; read unless the head is all of it.
+
+    The caller has checked its size. Raises Gone, Moved.
+    """
+    if item.size <= len(upload.head):
+        return upload
+    body = read_body(aws, item)
+    return replace(upload, head=body, sha256=hashlib.sha256(body).hexdigest())
+
+
 def read_body(aws: Aws, item: Item) -> bytes:
     """The whole body of exactly this item; the caller has checked its size. Raises Gone, Moved."""
     which = {"VersionId": item.version_id} if item.version_id else {"IfMatch": item.etag}

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import urllib.request
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
+from billing import billed, costs, looked
 from fleet import Fleet, Put, card, running_fleet, said
 
-from tasks.record.costs import By, Costs, spent_between
 from tasks.record.standing import Standing, Status
 
 PICTURE = "rekognition.DetectModerationLabels"
@@ -26,27 +25,6 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     with running_fleet(tmp_path_factory.mktemp("costs"), job_seconds=0.5) as fleet:
         yield fleet
         print(fleet.logs())  # noqa: T201  # shown where a test failed
-
-
-def billed(fleet: Fleet) -> dict[str, float]:
-    """What the AI stand-in counted by itself."""
-    url = f"{fleet.cloud.environment['AWS_ENDPOINT_URL_REKOGNITION']}/_calls"
-    with urllib.request.urlopen(url, timeout=10) as answer:
-        units: dict[str, float] = json.load(answer)["units"]
-    return units
-
-
-def costs(fleet: Fleet, by: By = "detector") -> Costs:
-    """What `modfleet cost` adds up."""
-    found, now = Costs(fleet.desk.prices, by), datetime.now(UTC)
-    for entry in spent_between(fleet.aws, fleet.settings.audit_bucket, now - timedelta(hours=1), now):
-        found.add(entry)
-    return found
-
-
-def looked(found: Costs) -> dict[str, float]:
-    """Unit -> amount of all that detectors used up."""
-    return found.prices.looking(found.units)
 
 
 @pytest.fixture(scope="module")

@@ -47,7 +47,7 @@ def watch(content: bytes, eyes: Eyes | None) -> Footage:
             frames = _sampled(container, stream, metadata["DurationMillis"])
             samples = tuple((ms, eyes.look(image) if eyes else 0.0) for ms, image in frames)
     except (FFmpegError, EOFError, ValueError):
-        raise Unwatchable("the video cannot be decoded") from None
+        raise Unwatchable("Unsupported codec/format: the video cannot be decoded") from None
     if not samples:
         raise Unwatchable("the video has no frames")
     return Footage(metadata, samples)
