@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from tasks.decide.echo import without_echoes
+from tasks.decide.combination import Priority
 from tasks.decide.kinds import PROMPT_ATTACK
 from tasks.decide.policy import Policy, Surface
 from tasks.decide.rule import Rule, Tier
@@ -35,6 +35,8 @@ class Decision:
     findings: tuple[Finding, ...]
     #: What to mask, in order and without overlap; empty unless the tier is REDACT.
     spans: tuple[Span, ...] = ()
+    #: `top` where a rule that reached the tier wants it seen before everything else.
+    priority: Priority = "normal"
 
 
 def decide(findings: Iterable[Finding], policy: Policy, surface: Surface) -> Decision:
@@ -43,27 +45,27 @@ def decide(findings: Iterable[Finding], policy: Policy, surface: Surface) -> Dec
     The order of findings never matters.
     """
     seen = tuple(sorted(findings, key=_order))
-    reached = tuple(_reached(seen, policy, surface))
+    reached = tuple(_reached(seen, policy.on(surface), surface))
     tier = max((rule.tier for rule, _ in reached), default=Tier.ALLOW)
     winning = [(rule, finding) for rule, finding in reached if rule.tier is tier]
+    rules = _each_once(rule for rule, _ in winning)
     return Decision(
         tier=tier,
-        rules=_each_once(rule for rule, _ in winning),
+        rules=rules,
         policy_version=policy.version,
         findings=seen,
         spans=_merged(finding for _, finding in winning) if tier is Tier.REDACT else (),
+        priority=policy.rules.priority_of(rules),
     )
 
 
 def _reached(findings: tuple[Finding, ...], policy: Policy, surface: Surface) -> Iterator[tuple[Rule, Finding]]:
+    """What the classifier has lifted is no reason by itself; together with something else it still counts."""
     cleared = _cleared_parts(findings)
-    for finding in without_echoes(findings):
-        if finding.part in cleared and policy.gray(finding):
-            continue
-        if surface.pii == "never" and finding.label.startswith("pii/"):
-            continue
-        rule = policy.judge(finding)
-        if rule is not None:
+    counted = tuple(one for one in findings if surface.pii != "never" or not one.label.startswith("pii/"))
+    for rule, finding in policy.reached(counted):
+        lifted = finding.part in cleared and policy.gray(finding)
+        if not lifted or rule.name.startswith("rules/"):
             yield _carried_out(rule, finding), finding
 
 

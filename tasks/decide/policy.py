@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from tasks.decide.combination import Rules
 from tasks.decide.echo import moderation_path, without_echoes
 from tasks.decide.rule import Ladder, Rule, Tier, possible
 from tasks.detect.finding import Finding
@@ -47,6 +48,8 @@ class Surface:
     about: str = ""
     #: Whether Comprehend looks for toxic content.
     toxicity: Toxicity = "never"
+    #: By full v7 path, those that are judged otherwise here than elsewhere.
+    labels: Mapping[str, Ladder] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +117,12 @@ class Policy:
     toxicity: ToxicityRules = field(compare=False)
     #: By the name of a list of known content; what is on any other list is held.
     known: Mapping[str, Tier] = field(compare=False)
+    #: What counts only together, or not in its context.
+    rules: Rules = field(compare=False)
+
+    def on(self, surface: Surface) -> Policy:
+        """The policy as it is on one surface: with that surface's own thresholds."""
+        return replace(self, labels={**self.labels, **surface.labels}) if surface.labels else self
 
     def surface_for(self, key: str) -> Surface:
         """The surface of an object key: the longest prefix wins."""
@@ -132,6 +141,15 @@ class Policy:
             return Rule(f"impossible-confidence/{finding.label}", Tier.HOLD, finding.label, 0.0, None)
         return judge(self, rest, finding)
 
+    def reached(self, findings: tuple[Finding, ...]) -> Iterator[tuple[Rule, Finding]]:
+        """Every rule that findings reach, one by one or together, each with the finding that led to it."""
+        for finding in without_echoes(findings):
+            rule = self.judge(finding)
+            eased = rule and self.rules.eased(rule, finding, findings)
+            if eased:
+                yield eased, finding
+        yield from self.rules.reached(findings)
+
     def gray(self, finding: Finding) -> bool:
         """Whether the finding is one that the guardrail neither cleared nor decided."""
         kind, _, category = finding.label.partition("/")
@@ -145,9 +163,10 @@ class Policy:
 
     def is_gray(self, findings: Iterable[Finding]) -> bool:
         """Whether the classifier should be asked: something is gray, and nothing is rejected anyway."""
-        speaking = without_echoes(findings)
-        rules = (self.judge(finding) for finding in speaking)
-        rejected = any(rule is not None and rule.tier is Tier.REJECT for rule in rules)
+        seen = tuple(findings)
+        speaking = without_echoes(seen)
+        rules = [rule for rule, _ in self.reached(seen)]
+        rejected = any(rule.tier is Tier.REJECT for rule in rules)
         return not rejected and any(self.gray(finding) for finding in speaking)
 
 

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from tasks.decide.document import Document, Field, nearest
 from tasks.decide.kinds import CATEGORIES, PII_TYPES, PROMPT_ATTACK, TOXIC_TYPES
-from tasks.decide.label_file import read_labels, read_threshold
+from tasks.decide.label_file import ladders, read_labels, read_threshold
 from tasks.decide.policy import (
     LEVELS,
     MOST_SEVERE,
@@ -23,11 +23,12 @@ from tasks.decide.policy import (
     UnreadableRules,
 )
 from tasks.decide.rule import MOST, Ladder, Tier
+from tasks.decide.rule_file import read_rules
 from tasks.decide.surface_file import read_surfaces
 
 REQUIRED = ("surfaces", "labels", "guardrail", "classifier", "pii", "unreadable")
 #: What a policy need not say: these detectors find nothing unless somebody has asked for them.
-OPTIONAL = ("terms", "toxicity", "known")
+OPTIONAL = ("terms", "toxicity", "known", "rules")
 SECTIONS = REQUIRED + OPTIONAL
 _STEPS = ("gray", "hold", "reject")
 _TIERS = {tier.name.lower(): tier for tier in Tier}
@@ -55,8 +56,6 @@ def parse_policy(text: str, *, source: str = "policy.yaml") -> Policy:
 
 def _read(document: Document, root: Field) -> dict[str, object]:
     readers: dict[str, tuple[str, Callable[[Document, Field], object]]] = {
-        "surfaces": ("surfaces", read_surfaces),
-        "labels": ("labels", read_labels),
         "guardrail": ("guardrail", _guardrail),
         "classifier": ("reject_from_severity", _classifier),
         "pii": ("pii", _personal_data),
@@ -64,10 +63,15 @@ def _read(document: Document, root: Field) -> dict[str, object]:
     }
     sections = document.known(root, SECTIONS, required=REQUIRED)
     required = {part: read(document, sections[name]) for name, (part, read) in readers.items() if name in sections}
+    labels = read_labels(document, sections["labels"]) if "labels" in sections else {}
+    known = _tiers(document, sections.get("known"))
     return required | {
+        "surfaces": read_surfaces(document, sections["surfaces"], labels=labels) if "surfaces" in sections else (),
+        "labels": ladders(labels),
         "terms": _terms(document, sections.get("terms")),
         "toxicity": _toxicity(document, sections.get("toxicity")),
-        "known": MappingProxyType(_tiers(document, sections.get("known"))),
+        "known": MappingProxyType(known),
+        "rules": read_rules(document, sections.get("rules"), known=known),
     }
 
 

@@ -9,6 +9,7 @@ from jsonpath_ng.parser import parse as parse_path
 from yaml.nodes import SequenceNode
 
 from tasks.decide.document import Document, Field
+from tasks.decide.label_file import Entries, read_overrides
 from tasks.decide.policy import FirstLook, Mask, OnHold, Surface, Toxicity, Visibility, Wanted
 
 _REQUIRED = ("prefix", "visibility", "hold")
@@ -19,13 +20,13 @@ _CHOICES: dict[str, tuple[tuple[str, ...], str]] = {
     "mask": (get_args(Mask), "label"),
     "toxicity": (get_args(Toxicity), "never"),
 }
-_KEYS = (*_REQUIRED, *_CHOICES, "text_in_images", "text", "about")
+_KEYS = (*_REQUIRED, *_CHOICES, "text_in_images", "text", "about", "labels")
 
 
-def read_surfaces(document: Document, section: Field) -> tuple[Surface, ...]:
-    """All surfaces, the longest prefix first; every key belongs to one."""
+def read_surfaces(document: Document, section: Field, *, labels: Entries) -> tuple[Surface, ...]:
+    """All surfaces, the longest prefix first; every key belongs to one. `labels` are the thresholds elsewhere."""
     entries = list(document.fields(section).values())
-    surfaces = [_surface(document, entry) for entry in entries]
+    surfaces = [_surface(document, entry, labels=labels) for entry in entries]
     found: dict[str, Surface] = {}
     for entry, surface in zip(entries, surfaces, strict=True):
         if surface is None:
@@ -40,7 +41,7 @@ def read_surfaces(document: Document, section: Field) -> tuple[Surface, ...]:
     return tuple(sorted(found.values(), key=lambda surface: -len(surface.prefix)))
 
 
-def _surface(document: Document, entry: Field) -> Surface | None:
+def _surface(document: Document, entry: Field, *, labels: Entries) -> Surface | None:
     known = document.known(entry, _KEYS, required=_REQUIRED)
     prefix = document.text(known["prefix"]) if "prefix" in known else None
     visibility = document.choice(known["visibility"], get_args(Visibility)) if "visibility" in known else None
@@ -66,6 +67,7 @@ def _surface(document: Document, entry: Field) -> Surface | None:
         mask=cast("Mask", wanted["mask"]),
         about=about,
         toxicity=cast("Toxicity", wanted["toxicity"]),
+        labels=read_overrides(document, known["labels"], usual=labels) if "labels" in known else {},
     )
 
 

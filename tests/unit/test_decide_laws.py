@@ -9,6 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from config.settings import CONFIG
+from tasks.decide.combination import Combination, Condition, Rules
 from tasks.decide.decision import Tier, decide
 from tasks.decide.kinds import CATEGORIES, PII_TYPES, TOXIC_TYPES
 from tasks.decide.policy import GuardrailRules, Policy, Surface, TermRules, ToxicityRules
@@ -23,7 +24,7 @@ LABELS = (
     *(f"moderation/{path}" for path in PATHS),
     *(f"guardrail/{category}" for category in CATEGORIES),
     *("guardrail/word/PROFANITY", "guardrail/word/custom", "guardrail/topic/any", "guardrail/NEW"),
-    *("classifier/hold", "classifier/reject", "unreadable/empty", "unreadable/image-format"),
+    *("classifier/hold", "classifier/reject", "guardrail/topic/minors", "unreadable/empty", "unreadable/image-format"),
     *(f"pii/{kind}" for kind in PII_TYPES),
     *(f"toxicity/{kind}" for kind in TOXIC_TYPES),
     *("toxicity/NEW", "term/slurs", "term/spam", "term/swearing", "term/new-list"),
@@ -51,11 +52,15 @@ def findings(labels: tuple[str, ...]) -> st.SearchStrategy[Finding]:
 
 
 seen = st.lists(findings(LABELS + CONTEXT), max_size=8)
-surfaces = st.sampled_from(SHIPPED.surfaces)
 ladders = st.builds(
     lambda steps, gray: Ladder(gray=steps[0] if gray else None, hold=steps[1], reject=steps[2]),
     st.tuples(confidences, confidences, confidences).map(sorted),
     st.booleans(),
+)
+surfaces = st.builds(
+    lambda surface, steps: replace(surface, labels=dict(zip(PATHS, steps, strict=False))),
+    st.sampled_from(SHIPPED.surfaces),
+    st.lists(ladders, max_size=12),
 )
 
 
@@ -71,7 +76,23 @@ def policy_of(steps: list[Ladder]) -> Policy:
     )
 
 
+RULES = parse_policy(
+    (CONFIG / "policy.yaml").read_text(encoding="utf-8").split("\nrules:\n")[0]
+    + """
+rules:
+  doxxing: {when: {all of: {pii/NAME: 60}, any of: {pii/ADDRESS: 60, pii/PHONE: 30}}, then: hold}
+  minors: {when: {all of: {guardrail/topic/minors: seen}, any of: {moderation/Explicit: 45}}, then: reject,
+           priority: top}
+  weak: {when: {two of: {moderation/Violence: 30, guardrail/HATE: LOW, toxicity/INSULT: 45, term/slurs: seen}},
+         unless: {content-type/Illustrated: 80}, then: reject}
+  drawn: {relax: [moderation/Violence, moderation/Explicit], when: {content-type/Animated: 90,
+          known/confirmed-fine: seen}, then: allow}
+  maybe-drawn: {relax: moderation/Weapons, when: {content-type/Animated: 60}, then: hold}
+"""
+).rules
+rules = st.sampled_from([SHIPPED.rules, RULES, Rules()])
 policies = st.lists(ladders, min_size=1, max_size=5).map(policy_of) | st.just(SHIPPED)
+policies = st.builds(lambda policy, together: replace(policy, rules=together), policies, rules)
 
 
 def is_about_an_ancestor(one: Finding, others: list[Finding]) -> bool:
@@ -116,6 +137,9 @@ def test_a_more_exact_label_never_weakens_more_than_what_it_is_judged_by_itself(
 def test_context_decides_nothing_where_no_rule_names_it(
     found: list[Finding], more: Finding, policy: Policy, surface: Surface
 ) -> None:
+    policy = replace(
+        policy, rules=Rules(combinations=tuple(replace(one, unless=()) for one in policy.rules.combinations))
+    )
     assert decide([*found, more], policy, surface).tier is decide(found, policy, surface).tier
 
 
@@ -126,6 +150,14 @@ def test_the_classifiers_leave_never_makes_a_tier_stricter_nor_lifts_more_than_a
     leave = Finding(detector="c", detector_version="1", label="classifier/allow", confidence=0, part=part)
     before, after = decide(found, policy, surface).tier, decide([*found, leave], policy, surface).tier
     assert after is before or (before is Tier.HOLD and after < before)
+
+
+def surer(conditions: tuple[Condition, ...], by: float) -> tuple[Condition, ...]:
+    return tuple(replace(one, threshold=one.threshold + by) for one in conditions)
+
+
+def higher(rule: Combination, by: float) -> Combination:
+    return replace(rule, when=tuple(replace(group, of=surer(group.of, by)) for group in rule.when))
 
 
 def raised(ladder: Ladder, by: float) -> Ladder:
@@ -148,12 +180,39 @@ def test_raising_a_threshold_never_makes_a_tier_stricter(
     rules: GuardrailRules = policy.guardrail
     milder = replace(
         policy,
+        rules=replace(policy.rules, combinations=tuple(higher(one, by) for one in policy.rules.combinations)),
         labels={**policy.labels, path: raised(policy.labels[path], by)},
         guardrail=replace(rules, categories={**rules.categories, category: raised(rules.categories[category], by)}),
         pii=replace(policy.pii, min_confidence=policy.pii.min_confidence + by),
         toxicity=ToxicityRules(types={**policy.toxicity.types, kind: raised(policy.toxicity.types[kind], by)}),
     )
-    assert decide(found, milder, surface).tier <= decide(found, policy, surface).tier
+    there = replace(surface, labels={path: raised(ladder, by) for path, ladder in surface.labels.items()})
+    assert decide(found, milder, there).tier <= decide(found, policy, surface).tier
+
+
+@given(seen, policies, surfaces, st.floats(0, 100))
+def test_asking_for_more_context_never_excuses_more(
+    found: list[Finding], policy: Policy, surface: Surface, by: float
+) -> None:
+    rules = policy.rules
+    stricter = Rules(
+        combinations=tuple(replace(one, unless=surer(one.unless, by)) for one in rules.combinations),
+        exemptions=tuple(replace(one, when=surer(one.when, by)) for one in rules.exemptions),
+    )
+    before, after = (decide(found, replace(policy, rules=one), surface).tier for one in (rules, stricter))
+    assert after >= before
+
+
+@given(seen, findings(CONTEXT[1:]), policies, surfaces)
+def test_context_makes_only_that_more_lenient_which_a_rule_says(
+    found: list[Finding], context: Finding, policy: Policy, surface: Surface
+) -> None:
+    """What no rule relaxes and nothing combined reached, it leaves as it is."""
+    rules = policy.rules
+    named = [f"{label}/" for one in rules.exemptions for label in one.relax]
+    rest = [one for one in found if not any(f"{one.label}/".startswith(label) for label in named)]
+    alone = decide(rest, replace(policy, rules=Rules()), surface).tier
+    assert decide([*rest, context], policy, surface).tier >= alone
 
 
 @given(seen, policies, surfaces)
@@ -166,6 +225,7 @@ def test_every_decision_but_allow_names_a_rule_and_every_rule_has_its_tier(
     names = [rule.name for rule in decision.rules]
     assert names == sorted(set(names))
     assert {rule.label for rule in decision.rules} <= {finding.label for finding in found}
+    assert decision.priority == "normal" or decision.tier is Tier.REJECT
 
 
 @given(st.lists(findings(("pii/EMAIL", "pii/PHONE", "pii/SSN", "pii/NAME")), max_size=8), surfaces)

@@ -89,3 +89,29 @@ def test_its_surfaces_are_avatars_before_and_everything_else_after_publication()
 )
 def test_it_does_what_it_says(label: str, confidence: float, expected: Tier) -> None:
     assert tier(label, confidence) is expected
+
+
+def test_its_rules_look_at_what_is_seen_together() -> None:
+    def come_to(*labels: str) -> tuple[Tier, tuple[str, ...], str]:
+        seen = [
+            Finding(detector="d", detector_version="1", label=label, confidence=float(sure), span=(0, 3), rule=rule)
+            for label, _, sure, rule in ((*one.partition("@")[:2], *one.partition("@")[2].split("@")) for one in labels)
+        ]
+        decision = decide(seen, POLICY, POLICY.surface_for("feed/x"))
+        return decision.tier, tuple(rule.name for rule in decision.rules), decision.priority
+
+    weapon = "moderation/Violence/Weapons@95@"
+    assert come_to("pii/NAME@99@", "pii/ADDRESS@99@")[0] is Tier.REDACT
+    assert come_to("pii/NAME@99@", "pii/ADDRESS@99@", "pii/PHONE@99@") == (Tier.HOLD, ("rules/doxxing",), "normal")
+    assert come_to("guardrail/SEXUAL@30@", "classifier/reject@100@minor-safety")[1:] == (
+        ("classifier/reject", "rules/minors-and-nudity"),
+        "top",
+    )
+    assert come_to("moderation/Violence@50@") == (Tier.ALLOW, (), "normal")
+    assert come_to("moderation/Violence@50@", "guardrail/VIOLENCE@30@", "classifier/allow@0@") == (
+        Tier.HOLD,
+        ("rules/violence-seen-and-said",),
+        "normal",
+    )
+    assert come_to(weapon)[0] is Tier.REJECT
+    assert come_to(weapon, "content-type/Illustrated@95@") == (Tier.HOLD, ("rules/drawn-violence",), "normal")

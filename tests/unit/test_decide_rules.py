@@ -1,0 +1,317 @@
+"""Rules about findings together, exceptions by context, and thresholds of one surface: at their edges."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tasks.decide.decision import Decision, Tier, decide
+from tasks.decide.policy_file import PolicyError, parse_policy
+from tasks.detect.finding import Finding
+from tests.unit.test_decide_decision import POLICY_TEXT
+
+ALLOW, REDACT, HOLD, REJECT = Tier
+TEXT = (
+    POLICY_TEXT.replace(
+        "{prefix: quiet/, visibility: after, hold: flag, pii: never}",
+        "{prefix: quiet/, visibility: after, hold: flag, pii: never, labels: {Violence: {hold: 30}, Kissing on the "
+        "Lips: {ignore: true}, Pills: {reject: 90}}}",
+    )
+    + """
+known: {fine: allow, bad: reject}
+rules:
+  doxxing:
+    when: {all of: {pii/NAME: 80}, any of: {pii/ADDRESS: 80, pii/PHONE: 80}}
+    then: hold
+  minors:
+    when: {all of: {guardrail/topic/minors: seen, moderation/Explicit: 20}}
+    then: reject
+    priority: top
+  weak:
+    when: {two of: {moderation/Violence: 40, guardrail/HATE: LOW, toxicity/INSULT: 40}}
+    then: hold
+  dolls:
+    when: {any of: {moderation/Sex Toys: 30}}
+    unless: {content-type/Illustrated: 90, known/fine: seen}
+    then: reject
+  drawn:
+    relax: [moderation/Hate Symbols, moderation/Weapons]
+    when: {content-type/Illustrated: 90}
+    then: hold
+  drawn-weapons:
+    relax: moderation/Weapons
+    when: {content-type/Animated: 90}
+    then: allow
+"""
+)
+POLICY = parse_policy(TEXT)
+
+
+def seen(label: str, confidence: float = 99.0, **more: Any) -> Finding:
+    return Finding(detector=more.pop("detector", "d"), detector_version="1", label=label, confidence=confidence, **more)
+
+
+def decided(*findings: Finding, key: str = "post.txt") -> Decision:
+    return decide(findings, POLICY, POLICY.surface_for(key))
+
+
+def outcome(*findings: Finding, key: str = "post.txt") -> tuple[Tier, tuple[str, ...]]:
+    decision = decided(*findings, key=key)
+    return decision.tier, tuple(rule.name for rule in decision.rules)
+
+
+PHONE = seen("pii/PHONE", 80, span=(0, 5))
+TOY, BOTH = "moderation/Explicit/Sex Toys", ("rules/dolls",)
+WEAPON, DRAWN, MOVED = "moderation/Violence/Weapons", "content-type/Illustrated", "content-type/Animated"
+
+
+@pytest.mark.parametrize(
+    ("findings", "expected"),
+    [
+        # all of one and any of others
+        ([seen("pii/NAME", 80)], (ALLOW, ())),
+        ([PHONE], (REDACT, ("pii/PHONE",))),
+        ([seen("pii/NAME", 80), PHONE], (HOLD, ("rules/doxxing",))),
+        ([seen("pii/NAME", 80, part="caption"), PHONE], (HOLD, ("rules/doxxing",))),
+        ([seen("pii/NAME", 79.99), PHONE], (REDACT, ("pii/PHONE",))),
+        ([seen("pii/NAME", 100), seen("pii/PHONE", 79.99, span=(0, 5))], (REDACT, ("pii/PHONE",))),
+        ([seen("pii/NAME", 100), seen("pii/EMAIL", 100, span=(0, 5))], (REDACT, ("pii/EMAIL",))),
+        # two weak ones, also by a label below
+        ([seen("moderation/Violence", 45)], (ALLOW, ())),
+        ([seen("moderation/Violence", 45), seen(WEAPON, 45)], (ALLOW, ())),
+        ([seen("moderation/Violence", 40), seen("guardrail/HATE", 30)], (HOLD, ("rules/weak",))),
+        ([seen(WEAPON, 40), seen("toxicity/INSULT", 40)], (HOLD, ("rules/weak",))),
+        ([seen(WEAPON, 39.9), seen("toxicity/INSULT", 40)], (ALLOW, ())),
+        ([seen(WEAPON, 40), seen("toxicity/PROFANITY", 70)], (ALLOW, ())),
+        ([seen("moderation/Violence Seen", 99)], (HOLD, ("unknown-label/moderation/Violence Seen",))),
+        # the strictest still wins, and what reached its tier is named beside it
+        ([seen("moderation/Violence", 50), seen("guardrail/HATE", 30)], (HOLD, ("labels/Violence>=50", "rules/weak"))),
+        ([seen("moderation/Violence", 90), seen("guardrail/HATE", 30)], (REJECT, ("labels/Violence>=90",))),
+        # what is seen or not
+        ([seen("guardrail/topic/minors", 0), seen("moderation/Explicit", 20)], (REJECT, ("rules/minors",))),
+        ([seen("guardrail/topic/minors", 0), seen(TOY, 20)], (REJECT, ("rules/minors",))),
+        ([seen("guardrail/topic/minors", 0), seen(TOY, 19.9)], (HOLD, ("guardrail/topic/minors",))),
+        # excused by its context, and by nothing else
+        ([seen(TOY, 30)], (REJECT, BOTH)),
+        ([seen(TOY, 30), seen(DRAWN, 90)], (ALLOW, ())),
+        ([seen(TOY, 30), seen(DRAWN, 89.9)], (REJECT, BOTH)),
+        ([seen(TOY, 30), seen(DRAWN, 101)], (REJECT, BOTH)),
+        ([seen(TOY, 30), seen(MOVED, 90)], (REJECT, BOTH)),
+        ([seen(TOY, 30), seen(DRAWN, 90, part="thumbnail")], (REJECT, BOTH)),
+        ([seen(TOY, 30, time_ms=(0, 9)), seen(DRAWN, 90)], (REJECT, BOTH)),
+        ([seen(TOY, 30, time_ms=(0, 9)), seen(DRAWN, 90, time_ms=(0, 9))], (ALLOW, ())),
+        ([seen(TOY, 30, time_ms=(0, 9)), seen("known/fine/1", 100)], (ALLOW, ())),
+        ([seen(TOY, 30, part="caption"), seen("known/fine/1", 100)], (REJECT, BOTH)),
+        ([seen(TOY, 30), seen(TOY, 30, part="caption"), seen(DRAWN, 90)], (REJECT, BOTH)),
+        # its own threshold stays as it is
+        ([seen(TOY, 60), seen(DRAWN, 90)], (HOLD, ("labels/Explicit/Sex Toys>=60",))),
+    ],
+)
+def test_what_counts_together_counts_from_its_thresholds_on(
+    findings: list[Finding], expected: tuple[Tier, tuple[str, ...]]
+) -> None:
+    assert outcome(*findings) == expected
+
+
+@pytest.mark.parametrize(
+    ("findings", "expected"),
+    [
+        ([seen(WEAPON, 90)], (REJECT, ("labels/Violence/Weapons>=90",))),
+        ([seen(WEAPON, 90), seen(DRAWN, 90)], (HOLD, ("rules/drawn",))),
+        ([seen(WEAPON, 80), seen(DRAWN, 90)], (HOLD, ("labels/Violence/Weapons>=80",))),
+        ([seen(WEAPON, 90), seen(DRAWN, 89.9)], (REJECT, ("labels/Violence/Weapons>=90",))),
+        ([seen(WEAPON, 90), seen(DRAWN, 90, part="caption")], (REJECT, ("labels/Violence/Weapons>=90",))),
+        ([seen(WEAPON, 90), seen(MOVED, 90)], (ALLOW, ())),
+        ([seen(WEAPON, 90), seen("moderation/Violence", 90), seen(MOVED, 90)], (ALLOW, ())),
+        ([seen(WEAPON, 90), seen(MOVED, 90), seen(DRAWN, 90)], (ALLOW, ())),
+        # nothing but what it names
+        ([seen("moderation/Violence", 90), seen(MOVED, 90)], (REJECT, ("labels/Violence>=90",))),
+        ([seen("moderation/Hate Symbols/Nazi Party", 90), seen(DRAWN, 90)], (HOLD, ("rules/drawn",))),
+        ([seen("moderation/Hate Symbols", 90), seen(MOVED, 90)], (REJECT, ("labels/Hate Symbols>=80",))),
+        ([seen("moderation/Violence/Weapons/Railgun"), seen(MOVED)],
+         (HOLD, ("unknown-label/moderation/Violence/Weapons/Railgun",))),
+        ([seen(WEAPON, 101), seen(MOVED)], (HOLD, (f"impossible-confidence/{WEAPON}",))),
+        # together it still counts
+        ([seen(WEAPON, 90), seen(MOVED, 90), seen("toxicity/INSULT", 40)], (HOLD, ("rules/weak",))),
+    ],
+)  # fmt: skip
+def test_an_exception_relaxes_what_it_names_in_its_place_and_nothing_else(
+    findings: list[Finding], expected: tuple[Tier, tuple[str, ...]]
+) -> None:
+    assert outcome(*findings) == expected
+
+
+def test_a_combination_says_what_led_to_it_and_what_comes_first() -> None:
+    decision = decided(seen("guardrail/topic/minors", 0), seen("moderation/Explicit", 20))
+    assert decision.priority == "top"
+    (rule,) = decision.rules
+    assert (rule.label, rule.confidence, rule.threshold) == ("moderation/Explicit", 20, None)
+    assert decided(seen("moderation/Explicit", 99)).priority == "normal"
+
+
+def test_what_the_classifier_cleared_alone_still_counts_together() -> None:
+    hate, leave = seen("guardrail/HATE", 60), seen("classifier/allow", 0)
+    assert outcome(hate, leave) == (ALLOW, ())
+    assert outcome(hate, leave, seen("moderation/Violence", 45)) == (HOLD, ("rules/weak",))
+
+
+def test_a_rule_of_the_classifiers_can_be_a_condition() -> None:
+    policy = parse_policy(TEXT.replace("guardrail/topic/minors: seen", "classifier/reject/minor-safety: seen"))
+    nude = seen("moderation/Explicit", 20)
+    for rule, priority in (("minor-safety", "top"), ("minor", "normal"), ("", "normal")):
+        verdict = seen("classifier/reject", 100, rule=rule)
+        assert decide([nude, verdict], policy, policy.surfaces[-1]).priority == priority
+
+
+def test_the_classifier_is_not_asked_about_what_a_combination_rejects() -> None:
+    gray, minors = seen("guardrail/HATE", 60), (seen("guardrail/topic/minors", 0), seen("moderation/Explicit", 20))
+    assert POLICY.is_gray([gray])
+    assert not POLICY.is_gray([gray, *minors])
+
+
+def test_no_combination_counts_personal_data_where_it_may_stand() -> None:
+    assert outcome(seen("pii/NAME"), seen("pii/ADDRESS"), key="quiet/a") == (ALLOW, ())
+
+
+@pytest.mark.parametrize(
+    ("label", "confidence", "here", "elsewhere"),
+    [
+        ("Violence", 30, HOLD, ALLOW),
+        ("Violence", 90, REJECT, REJECT),
+        ("Violence/Graphic Violence", 30, HOLD, ALLOW),
+        # it has its own thresholds
+        ("Violence/Weapons", 79, ALLOW, ALLOW),
+        ("Drugs & Tobacco/Products/Pills", 90, REJECT, HOLD),
+        ("Drugs & Tobacco/Products/Pills", 75, HOLD, HOLD),
+        ("Non-Explicit Nudity of Intimate parts and Kissing/Kissing on the Lips", 90, ALLOW, HOLD),
+        ("Explicit", 85.5, REJECT, REJECT),
+    ],
+)
+def test_a_surface_has_its_own_thresholds_and_inherits_the_others(
+    label: str, confidence: float, here: Tier, elsewhere: Tier
+) -> None:
+    finding = seen(f"moderation/{label}", confidence)
+    assert (decided(finding, key="quiet/a").tier, decided(finding, key="a").tier) == (here, elsewhere)
+
+
+def test_only_what_differs_on_a_surface_is_said_of_it() -> None:
+    said = "labels: {Violence: {hold: 30}"
+    assert parse_policy(TEXT.replace(said, said + ", Weapons: {hold: 80}, Explicit: {reject: 85.5}")) == POLICY
+    assert parse_policy(TEXT.replace(said, said + ", Weapons: {hold: 81}")).version != POLICY.version
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("pii/NAME: 80", "pii/NAME: 81"),
+        ("two of", "any of"),
+        ("known/fine: seen}", "known/fine: 1}"),
+        ("    priority: top\n", ""),
+        ("then: allow", "then: hold"),
+        ("[moderation/Hate Symbols, moderation/Weapons]", "moderation/Hate Symbols"),
+        ("  dolls:", "  puppets:"),
+        ("{content-type/Animated: 90}", "{content-type/Animated: 91}"),
+        ("{hold: 30}", "{hold: 31}"),
+    ],
+)
+def test_every_change_of_a_rule_is_another_version(old: str, new: str) -> None:
+    assert TEXT.count(old) == 1
+    assert parse_policy(TEXT.replace(old, new)).version != POLICY.version
+
+
+def test_the_order_of_rules_and_how_they_are_spelled_is_no_other_version() -> None:
+    head, _, rules = TEXT.partition("\nrules:\n")
+    drawn = rules.index("  drawn:")
+    for old, new in (
+        (rules, rules[drawn:] + rules[:drawn]),
+        ("[moderation/Hate Symbols, moderation/Weapons]", "[moderation/weapons, moderation/Hate Symbols]"),
+        ("all of: {pii/NAME: 80}", "all of: {pii/NAME: 80.0}"),
+        ("any of: {moderation/Sex Toys: 30}", "all of: {moderation/Explicit/Sex Toys: 30}"),
+        ("guardrail/HATE: LOW", "guardrail/HATE: 30"),
+    ):
+        assert parse_policy(f"{head}\nrules:\n{rules.replace(old, new)}") == POLICY
+
+
+RULES = TEXT[: TEXT.index("rules:\n")] + "rules:\n"
+LINE = RULES.count("\n") + 1
+MISTAKES = [
+    ("Bad Name: {when: {any of: {pii/NAME: 1}}, then: hold}",
+     'rules: "Bad Name" is no name of a rule; they look like "drawn-weapons"'),
+    ("a: {when: {any of: {pii/NAME: 1}}}", 'a: "then" is missing'),
+    ("a: {then: hold}", 'a: "when" is missing'),
+    ("a: {when: {any of: {pii/NAME: 1}}, then: allow}", 'then: must be hold or reject (it is "allow")'),
+    ("a: {when: {any of: {pii/NAME: 1}}, than: hold, then: hold}", 'a: unknown key "than"; the nearest is "then"'),
+    ("a: {when: {some of: {pii/NAME: 1}, all of: {pii/NAME: 1}}, then: hold}",
+     'when: unknown key "some of"; the nearest is "two of"'),
+    ("a: {when: {}, then: hold}", "when: names nothing; say all of or any of or two of"),
+    ("a: {when: {two of: {pii/NAME: 1}}, then: hold}", "two of: names fewer than 2 labels"),
+    ("a: {when: {any of: {pii/NAMES: 1}, all of: {pii/SSN: 1}}, then: hold}",
+     'unknown label "pii/NAMES"; the nearest is "pii/NAME"'),
+    ("a: {when: {any of: {moderation/Wepons: 1}, all of: {pii/SSN: 1}}, then: hold}",
+     'unknown label "Wepons"; the nearest is "Weapons"'),
+    ("a: {when: {any of: {moderation/Drugs: 1}, all of: {pii/SSN: 1}}, then: hold}",
+     'unknown label "Drugs" is a name of model v6; v7 says "Drugs & Tobacco"'),
+    ("a: {when: {any of: {moderatoin/Weapons: 1}, all of: {pii/SSN: 1}}, then: hold}",
+     'unknown label "moderatoin/Weapons"; the nearest is "moderation"'),
+    ("a: {when: {any of: {Weapons: 1}, all of: {pii/SSN: 1}}, then: hold}",
+     'unknown label "Weapons"; they look like moderation/Weapons or pii/NAME'),
+    ("a: {when: {any of: {classifier/allow: 1}, all of: {pii/SSN: 1}}, then: hold}",
+     'unknown label "classifier/allow"; the nearest is "classifier/hold"'),
+    ("a: {when: {any of: {guardrail/topic/: 1}, all of: {pii/SSN: 1}}, then: hold}",
+     'unknown label "guardrail/topic/"; the nearest is "guardrail/HATE"'),
+    ("a: {when: {any of: {term/: 1}, all of: {pii/SSN: 1}}, then: hold}", 'unknown label "term/"'),
+    ("a: {when: {any of: {pii/NAME: LOW}, all of: {pii/SSN: 1}}, then: hold}",
+     'pii/NAME: must be a number from 0 to 100 (it is "LOW")'),
+    ("a: {when: {any of: {pii/NAME: 101}, all of: {pii/SSN: 1}}, then: hold}",
+     'pii/NAME: must be from 0 to 100 (it is "101")'),
+    ("a: {when: {any of: {moderation/Violence: 1}, all of: {moderation/Weapons: 1}}, then: hold}",
+     f'all of: "moderation/Violence/Weapons" and "moderation/Violence" in line {LINE} are met by one'),
+    ("a: {when: {any of: {content-type/Illustrated: 1}}, then: hold}",
+     "a: names only context, which is no violation by itself"),
+    ("a: {when: {any of: {pii/NAME: 1}}, unless: {pii/AGE: 1}, then: hold}",
+     'unknown label "pii/AGE"; here can stand only content-type/ or known/'),
+    ("a: {when: {any of: {pii/NAME: 1}}, unless: {known/bad: 1}, then: hold}",
+     'unless: "bad" is no list that "known" allows'),
+    ("a: {when: {any of: {pii/NAME: 1}}, unless: {}, then: hold}", "unless: names nothing"),
+    ("a: {when: {any of: {pii/NAME: 1}}, then: hold, priority: high}",
+     'priority: must be normal or top (it is "high")'),
+    ("a: {relax: [Weapons], when: {known/fine: seen}, then: hold}",
+     'unknown label "Weapons"; they look like moderation/Weapons or pii/NAME'),
+    ("a: {relax: [pii/NAME], when: {known/fine: seen}, then: hold}",
+     'unknown label "pii/NAME"; here can stand only moderation/'),
+    ("a: {relax: [], when: {known/fine: seen}, then: hold}", "relax: names no label"),
+    ("a: {relax: moderation/Weapons, when: {known/fine: seen}, then: reject}",
+     'then: must be allow or hold (it is "reject")'),
+    ("a: {relax: moderation/Weapons, when: {known/fine: seen}, then: hold, priority: top}",
+     'a: a rule that relaxes has no "priority"'),
+    ("a: {relax: moderation/Weapons, when: {moderation/Violence: 1}, then: hold}",
+     'unknown label "moderation/Violence"; here can stand only content-type/ or known/'),
+    ("[a]", "rules: must be a mapping of names to values"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("written", "says"), MISTAKES, ids=[written for written, _ in MISTAKES])
+def test_a_mistake_in_a_rule_is_one_message_with_its_line(written: str, says: str) -> None:
+    with pytest.raises(PolicyError) as error:
+        parse_policy(f"{RULES}  {written}\n", source="p")
+    assert [one.partition(": ")[2] for one in error.value.problems] == [says]
+    assert error.value.problems[0].startswith(f"p:{LINE - (written == '[a]')}: ")
+
+
+@pytest.mark.parametrize(
+    ("written", "says"),
+    [
+        ("Wepons: {hold: 50}", 'labels: unknown label "Wepons"; the nearest is "Weapons"'),
+        ("Weapons: {hold: 91}", "Weapons: hold at 91 is above reject at 90 (own or inherited), so nothing would ever "
+         "be held; turn them round, or say never"),
+        ("Violence: {reject: 70}", 'Violence: hold of "Weapons" at 80 is above reject at 70 (own or inherited), so '
+         "nothing would ever be held; turn them round, or say never"),
+        ("Weapons: {}", 'Weapons: says nothing; give "hold", "reject" or "ignore: true"'),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_a_surfaces_thresholds_is_one_message_with_its_line(written: str, says: str) -> None:
+    text = TEXT.replace("labels: {Violence: {hold: 30}", f"labels: {{{written}", 1)
+    with pytest.raises(PolicyError) as error:
+        parse_policy(text, source="p")
+    assert list(error.value.problems) == [f"p:3: {says}"]
