@@ -1,0 +1,180 @@
+"""What two policies say differently: every change is one line that names it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from config.settings import CONFIG
+from tasks.decide.difference import differences
+from tasks.decide.kinds import CATEGORIES, PII_TYPES, TOXIC_TYPES
+from tasks.decide.policy import Policy, Surface
+from tasks.decide.policy_file import parse_policy
+from tasks.decide.rule import Ladder, Tier
+from tasks.decide.taxonomy import PATHS
+
+TEXT = (CONFIG / "policy.yaml").read_text(encoding="utf-8")
+SHIPPED = parse_policy(TEXT)
+#: A label of the file, the step, and its threshold.
+WRITTEN = re.findall(r"^  ([A-Z][^:]+): \{[^}]*?(hold|reject): (\d+)", TEXT, re.MULTILINE)
+
+tiers = st.sampled_from(Tier)
+names = st.sampled_from(["drugs", "custom", "confirmed-fine", "empty"])
+numbers = st.none() | st.sampled_from([0.0, 30.0, 60.0, 90.0, 99.5])
+WORDS = {
+    "visibility": ["before", "after"],
+    "hold": ["withhold", "flag"],
+    "pii": ["always", "never", "suggested"],
+    "first_look": ["none", "frames"],
+    "mask": ["label", "blocks"],
+    "toxicity": ["always", "never"],
+    "prefix": ["x/", ""],
+    "about": ["", "for children"],
+    "text_in_images": [True, False],
+    "text_paths": [("text",), ("a", "b")],
+}
+
+
+def put(mapping: Mapping[str, Any], name: str, value: Any) -> dict[str, Any]:
+    return {**mapping, name: value}
+
+
+@st.composite
+def ladder_changes(draw: st.DrawFn) -> tuple[str, Policy]:
+    """One step of one ladder, anywhere."""
+    where = draw(st.sampled_from(["labels", "guardrail", "toxicity"]))
+    step = draw(st.sampled_from(["gray", "hold", "reject"]))
+
+    def changed(ladder: Ladder) -> Ladder:
+        return replace(ladder, **{step: draw(numbers.filter(lambda number: number != getattr(ladder, step)))})
+
+    if where == "labels":
+        path = draw(st.sampled_from(PATHS))
+        return path.rpartition("/")[2], replace(
+            SHIPPED, labels=put(SHIPPED.labels, path, changed(SHIPPED.labels[path]))
+        )
+    if where == "guardrail":
+        name, rules = draw(st.sampled_from(CATEGORIES)), SHIPPED.guardrail
+        categories = put(rules.categories, name, changed(rules.categories[name]))
+        return name, replace(SHIPPED, guardrail=replace(rules, categories=categories))
+    kind, types = draw(st.sampled_from(TOXIC_TYPES)), SHIPPED.toxicity.types
+    return kind, replace(SHIPPED, toxicity=replace(SHIPPED.toxicity, types=put(types, kind, changed(types[kind]))))
+
+
+@st.composite
+def tier_changes(draw: st.DrawFn) -> tuple[str, Policy]:
+    """What one named thing leads to; it may be named for the first time."""
+    where = draw(st.sampled_from(["words", "topics", "pii", "unreadable", "terms", "known"]))
+    name = draw(st.sampled_from(PII_TYPES)) if where == "pii" else draw(names)
+    of = {
+        "words": SHIPPED.guardrail.words,
+        "topics": SHIPPED.guardrail.topics,
+        "pii": SHIPPED.pii.tiers,
+        "unreadable": SHIPPED.unreadable.reasons,
+        "terms": SHIPPED.terms.lists,
+        "known": SHIPPED.known,
+    }[where]
+    said = put(of, name, draw(tiers.filter(lambda tier: of.get(name) is not tier)))
+    return name, {
+        "words": lambda: replace(SHIPPED, guardrail=replace(SHIPPED.guardrail, words=said)),
+        "topics": lambda: replace(SHIPPED, guardrail=replace(SHIPPED.guardrail, topics=said)),
+        "pii": lambda: replace(SHIPPED, pii=replace(SHIPPED.pii, tiers=said)),
+        "unreadable": lambda: replace(SHIPPED, unreadable=replace(SHIPPED.unreadable, reasons=said)),
+        "terms": lambda: replace(SHIPPED, terms=replace(SHIPPED.terms, lists=said)),
+        "known": lambda: replace(SHIPPED, known=said),
+    }[where]()
+
+
+@st.composite
+def surface_changes(draw: st.DrawFn) -> tuple[str, Policy]:
+    """One setting of one surface."""
+    at = draw(st.integers(0, len(SHIPPED.surfaces) - 1))
+    name = draw(st.sampled_from(sorted(WORDS)))
+    surface = SHIPPED.surfaces[at]
+    value = draw(st.sampled_from([word for word in WORDS[name] if word != getattr(surface, name)]))
+    surfaces = list(SHIPPED.surfaces)
+    surfaces[at] = replace(surface, **{name: value})
+    return f"{surface.name}: {name}", replace(SHIPPED, surfaces=tuple(surfaces))
+
+
+@given(st.one_of(ladder_changes(), tier_changes(), surface_changes()))
+def test_one_change_of_one_field_is_exactly_one_line_that_names_it(change: tuple[str, Policy]) -> None:
+    name, changed = change
+    for old, new in ((SHIPPED, changed), (changed, SHIPPED)):
+        (line,) = differences(old, new)
+        assert name in line
+
+
+@given(ladder_changes(), surface_changes())
+def test_two_changes_are_two_lines(one: tuple[str, Policy], other: tuple[str, Policy]) -> None:
+    both = replace(one[1], surfaces=other[1].surfaces)
+    assert set(differences(SHIPPED, both)) == {*differences(SHIPPED, one[1]), *differences(SHIPPED, other[1])}
+
+
+def test_a_policy_does_not_differ_from_itself_however_it_is_versioned() -> None:
+    assert differences(SHIPPED, replace(SHIPPED, version="sha256:0")) == ()
+
+
+@pytest.mark.parametrize(("label", "step", "threshold"), WRITTEN, ids=[one[0] for one in WRITTEN])
+def test_a_threshold_changed_in_the_file_is_one_line_whatever_inherits_it(
+    label: str, step: str, threshold: str
+) -> None:
+    changed = re.sub(
+        rf"(?m)^(  {re.escape(label)}: {{.*?){step}: {threshold}", rf"\g<1>{step}: {int(threshold) - 1}", TEXT
+    )
+    (line,) = differences(SHIPPED, parse_policy(changed))
+    done = {"hold": "held", "reject": "rejected"}[step]
+    assert re.fullmatch(
+        rf"labels: {re.escape(label)}( \(and \d+ below\))? is {done} from {int(threshold) - 1}, was {threshold}", line
+    )
+
+
+SENTENCES = {
+    "labels: Weapons is rejected from 85, was 90": (
+        "Weapons: {hold: 60, reject: 90}",
+        "Weapons: {hold: 60, reject: 85}",
+    ),
+    "labels: Weapons is never rejected, was from 90": (
+        "Weapons: {hold: 60, reject: 90}",
+        "Weapons: {hold: 60, reject: never}",
+    ),
+    "labels: Gambling is rejected from 95, was never": (
+        "Gambling: {hold: 90, reject: never}",
+        "Gambling: {hold: 90, reject: 95}",
+    ),
+    "labels: Explicit (and 6 below) is held from 55, was 60": ("Explicit: {hold: 60", "Explicit: {hold: 55"),
+    "guardrail: HATE, INSULTS, SEXUAL, VIOLENCE, MISCONDUCT are never rejected, was from HIGH": (
+        "default: {gray: LOW, reject: HIGH}",
+        "default: {gray: LOW, reject: never}",
+    ),
+    "guardrail: words PROFANITY is held, was allowed": ("PROFANITY: allow", "PROFANITY: hold"),
+    "guardrail: topics default is rejected, was held": ("topics:  ", "topics: {default: reject}\n  #"),
+    "pii: EMAIL is held, was masked": ("EMAIL: redact", "EMAIL: hold"),
+    "pii: min_confidence is 50, was 60": ("min_confidence: 60", "min_confidence: 50"),
+    "classifier: reject_from_severity is 2, was 0": ("reject_from_severity: 0", "reject_from_severity: 2"),
+    "known: newest is new: held": ("confirmed-fine: allow", "confirmed-fine: allow\n  newest: hold"),
+    "feed: hold is withhold, was flag": ("hold: flag", "hold: withhold"),
+    'feed: about is For children., was ""': ('prefix: ""', 'prefix: ""\n    about: For children.'),
+    "surfaces: stories is new": (
+        "surfaces:\n",
+        "surfaces:\n  stories: {prefix: stories/, visibility: after, hold: flag}\n",
+    ),
+}
+
+
+@pytest.mark.parametrize(("sentence", "edit"), SENTENCES.items(), ids=list(SENTENCES))
+def test_it_is_said_in_words(sentence: str, edit: tuple[str, str]) -> None:
+    text = TEXT.replace("    default: hold\n\n# The classifier", "\n# The classifier") if "topics" in sentence else TEXT
+    assert edit[0] in text
+    assert differences(SHIPPED, parse_policy(text.replace(*edit, 1))) == (sentence,)
+
+
+def test_a_surface_that_is_gone_is_one_line() -> None:
+    fewer: tuple[Surface, ...] = tuple(one for one in SHIPPED.surfaces if one.name != "messages")
+    assert differences(SHIPPED, replace(SHIPPED, surfaces=fewer)) == ("surfaces: messages is not named any more",)
