@@ -15,6 +15,7 @@ from config.logs import is_json
 from config.settings import Settings
 from tasks.aws.breaker import Breakers
 from tasks.desk import Desk
+from tasks.foresight import Foresight
 from tasks.moderation import MODERATE
 from worker.books import Books
 from worker.delivery import DeliveredTask, Settler
@@ -57,7 +58,7 @@ def create_app(
     """
     app = Modfleet("modfleet", task_cls=DeliveredTask, set_as_current=False)
     app.desk = desk
-    app.lines = Lines(settings, desk.aws, concurrency=concurrency)
+    app.lines = Lines(settings, desk.aws, concurrency=concurrency, foresee=Foresight(desk))
     app.settler = Settler(desk.aws, settings, desk.now, app.lines)
     app.breakers = breakers or Breakers()
     app.pausing = Pausing(

@@ -21,7 +21,7 @@ from tasks.aws.faults import Fault
 from tasks.desk import Desk
 from tasks.intake.digest import digest_at, digest_of
 from tasks.record.known import SHA256, Entry, Known
-from tasks.record.seen import hint_of
+from tasks.record.seen_rows import hint_of
 from tasks.record.standing import Standing
 from worker.terminal import WRONG, AsJson, bucket_and_key, open_desk, print_json, stop
 
@@ -242,14 +242,14 @@ def _put(desk: Desk, name: str, chosen: Sequence[Chosen], *, reason: str) -> int
 def _hint(desk: Desk, entries: Iterable[Entry]) -> None:
     for entry in entries:
         if desk.seen and entry.hint:
-            desk.seen.hint_at(entry.hint, sha256=entry.sha256)
+            desk.seen.rows.hint_at(entry.hint, sha256=entry.sha256)
 
 
 def _no_longer(desk: Desk, entries: Iterable[Entry]) -> None:
     for entry in entries:
         on_others = any(any(lists_of(desk).entries(name, begins=entry.sha256)) for name in lists_of(desk).lists())
         if desk.seen and entry.hint and not on_others:
-            desk.seen.hint_no_more(entry.hint, sha256=entry.sha256)
+            desk.seen.rows.hint_no_more(entry.hint, sha256=entry.sha256)
 
 
 def _write_down(desk: Desk, event: str, entries: Iterable[Entry], *, reason: str) -> None:

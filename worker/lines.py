@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from config.lanes import LANES
 from config.settings import Settings
 from tasks.aws.session import Aws
-from worker.line import Deliver, Line
+from worker.line import Deliver, Line, Message
 from worker.vital import Died, Vital, end_worker
 
 #: Of a lane's visibility: how often messages that are being worked on are hidden anew.
@@ -26,9 +26,11 @@ class Lines:
         *,
         concurrency: Mapping[str, int] | None = None,
         died: Died = end_worker,
+        foresee: Callable[[Sequence[str]], None] | None = None,
     ) -> None:
         """`concurrency` is lane -> tasks at once where that differs from the lane table.
 
+        `foresee` is shown the bodies of messages before they wait for a thread; it must return at once.
         `died` is told the name of a thread that an exception has ended.
         """
         wanted = concurrency or {}
@@ -44,6 +46,7 @@ class Lines:
             )
             for lane in LANES.values()
         }
+        self._foresee = foresee
         self._started: list[Line] = []
         self._closing = threading.Event()
         self._beat = min(line.lane.visibility for line in self._lines.values()) / BEATS
@@ -60,11 +63,22 @@ class Lines:
     def start(self, lane: str, deliver: Deliver) -> None:
         """Begin receiving a lane, or receive it again after it was stopped."""
         line = self._lines[lane]
-        line.start(deliver)
+        line.start(self._foreseeing(deliver))
         if line not in self._started:
             self._started.append(line)
         if not self._keeper.is_alive():
             self._keeper.start()
+
+    def _foreseeing(self, deliver: Deliver) -> Deliver:
+        foresee = self._foresee
+        if foresee is None:
+            return deliver
+
+        def deliver_foreseen(lane: str, messages: list[Message]) -> None:
+            foresee([message["Body"] for message in messages])
+            deliver(lane, messages)
+
+        return deliver_foreseen
 
     def close(self) -> None:
         """After the last task: delete what is done, give back what waits; returns when SQS has taken it."""

@@ -27,6 +27,7 @@ from tasks.detect.terms import Terms
 from tasks.record.audit import AuditLog
 from tasks.record.known import Known
 from tasks.record.seen import Seen
+from tasks.record.seen_rows import SeenRows
 from tasks.record.spending import Spending
 from tasks.record.state import State
 
@@ -101,7 +102,8 @@ def _seen(settings: Settings, aws: Aws) -> Seen | None:
         return None
     # As long as a crashed worker's message is hidden: whoever gets it goes on with the claim.
     lease = float(settings.visibility_seconds or LANES["uploads"].visibility)
-    return Seen(aws, table=settings.items_table, now=utc_now, keep_days=settings.reuse_days, lease_seconds=lease)
+    table, days = settings.items_table, settings.reuse_days
+    return Seen(SeenRows(aws=aws, table=table, now=utc_now, keep_days=days, lease_seconds=lease))
 
 
 def _converter(settings: Settings) -> Converter:

@@ -31,7 +31,8 @@ from tasks.item import Item
 from tasks.ledger import looked, note_looked
 from tasks.record.known import DETECTOR as KNOWN
 from tasks.record.memory import MAX_FINDINGS_BYTES, Memory, packed
-from tasks.record.seen import Recall, hint_of
+from tasks.record.seen import Recall
+from tasks.record.seen_rows import hint_of
 from tasks.record.standing import Standing
 
 #: To be counted up when the same detectors, asked with the same settings, would now be shown something else.
@@ -119,7 +120,7 @@ def look_once(desk: Desk, item: Item, upload: Upload, *, met: Met, kind: Kind, s
     Raises Gone or Moved when the item is not there any more, Withheld while another run looks at the same bytes.
     """
     if met.known and is_settled(desk, met):
-        return Sight(findings=(met.known,), beside=(desk.seen.forget(met.name),) if desk.seen and met.mine else ())
+        return Sight(findings=(met.known,), beside=(desk.seen.rows.forget(met.name),) if desk.seen and met.mine else ())
     chain = chain_of(desk, item, surface, kind=kind, upload=upload)
     said = (met.known,) if met.known else ()
     if met.memory and _serves(desk, met, met.memory, chain=chain, surface=surface):
@@ -139,7 +140,7 @@ def look_once(desk: Desk, item: Item, upload: Upload, *, met: Met, kind: Kind, s
 def looked_once(desk: Desk, item: Item) -> None:
     """What was found is on record: whoever waits for it may have it."""
     if desk.seen:
-        desk.seen.end(item.id, recorded=True)
+        desk.seen.end(item.id)
 
 
 def is_settled(desk: Desk, met: Met) -> bool:
@@ -160,7 +161,7 @@ def remember(desk: Desk, item: Item, findings: tuple[Finding, ...], *, kind: Kin
     # A thumbnail is another object, which only this upload may have named.
     findings = tuple(finding for finding in findings if finding.part != THUMBNAIL)
     if not all(map(_is_lasting, findings)) or len(packed(findings)) > MAX_FINDINGS_BYTES:
-        return (desk.seen.forget(name),)
+        return (desk.seen.rows.forget(name),)
     detectors = _looked_at(kind, findings)
     desk.seen.newest.note(detectors)
     memory = Memory(
@@ -173,8 +174,7 @@ def remember(desk: Desk, item: Item, findings: tuple[Finding, ...], *, kind: Kin
         looked_at=desk.now().timestamp(),
         sha256=sha256,
     )
-    desk.seen.draft(memory, holder=item.id)
-    return (desk.seen.write(memory),)
+    return (desk.seen.rows.write(memory),)
 
 
 def job_goes_on(desk: Desk, standing: Standing) -> None:
@@ -262,7 +262,7 @@ def _serves(desk: Desk, met: Met, memory: Memory, *, chain: str, surface: Surfac
     """Whether what is remembered says what a look would say now, and may be believed."""
     assert desk.seen  # nobody else remembers
     age = desk.now().timestamp() - memory.looked_at
-    is_fresh = age < desk.seen.keep_days * 86_400 and desk.seen.newest.is_current(memory.detectors)
+    is_fresh = age < desk.seen.rows.keep_days * 86_400 and desk.seen.newest.is_current(memory.detectors)
     if not is_fresh or memory.chain != chain:
         return False
     is_whole = memory.kind is not Kind.VIDEO or WHOLE_VIDEO in memory.detectors
@@ -277,7 +277,7 @@ def _again(desk: Desk, met: Met, memory: Memory, *, said: tuple[Finding, ...]) -
     for detector, version in memory.detectors.items():
         note_looked(detector, version)
     # Whole and not its digest alone: between reading the row and writing it, it may have become another content's.
-    beside = (desk.seen.write(memory),) if desk.seen and met.proven and met.learned else ()
+    beside = (desk.seen.rows.write(memory),) if desk.seen and met.proven and met.learned else ()
     source = f"{memory.source.location}@{memory.source.version}"
     return Sight(findings=(*said, *memory.findings), reused_from=source, beside=beside)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Annotated, Any, TypeVar
 from urllib.parse import unquote_plus
 
@@ -20,6 +21,8 @@ from tasks.item import Item
 #: S3 sequencers grow in length; the shorter is right-padded with zeros before comparing.
 #: https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
 SEQUENCER_DIGITS = 32
+#: Characters of a body that is worth remembering for a moment: an event of a few uploads.
+SMALL_BODY = 8_192
 #: Characters of a Rekognition JobId, by its API's model.
 MAX_JOB_ID = 64
 
@@ -64,6 +67,11 @@ Message = Uploads | VideoCheck | VideoEnded | Submission | Nothing
 
 def read_message(body: str) -> Message:
     """Say what a message body asks for. Raises NotAMessage."""
+    # Read before it waits for a thread (`tasks.foresight`), and again by the run that works it.
+    return _read_small(body) if len(body) <= SMALL_BODY else _read_body(body)
+
+
+def _read_body(body: str) -> Message:
     try:
         return _read(_object(json.loads(body)), unwrapped=False)
     except NotAMessage:
@@ -72,6 +80,9 @@ def read_message(body: str) -> Message:
         raise NotAMessage(f"the body is not JSON: {error}") from None
     except RecursionError:
         raise NotAMessage("the body is JSON nested too deep to read") from None
+
+
+_read_small = lru_cache(maxsize=256)(_read_body)
 
 
 def _read(document: dict[str, Any], *, unwrapped: bool) -> Message:

@@ -1,7 +1,7 @@
 """Known content: lists of exact digests that people have confirmed, as violating or as fine.
 
 An entry is matched by the SHA-256 of the bytes and by nothing else; the ETag and size that may stand with it only say
-of which uploads the digest is to be taken (`tasks.record.seen`). What a list means, the policy says.
+of which uploads the digest is to be taken (`tasks.record.seen_rows`). What a list means, the policy says.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tasks.aws.faults import Fault, Moved
 from tasks.aws.session import Aws
 from tasks.detect.finding import Finding
 from tasks.record.gather import Gathering
-from tasks.record.seen import LOOKUP_SECONDS, MOST_KEYS
+from tasks.record.seen_rows import LOOKUP_SECONDS, MOST_KEYS
 
 log = structlog.get_logger("modfleet.known")
 

@@ -16,6 +16,7 @@ from tasks.desk import Desk
 from tasks.moderation import handle
 from tasks.outcome import Done
 from tasks.record.seen import Seen
+from tasks.record.seen_rows import SeenRows
 from tasks.record.standing import Standing
 
 
@@ -48,5 +49,10 @@ def elsewhere(fleet: Fleet, *, seconds: float = 0.0) -> Desk:
     """The desk of another process, so many seconds later."""
     desk = desk_on(fleet.cloud)
     then = later(desk, seconds=seconds)
-    seen = Seen(desk.aws, table=fleet.settings.items_table, now=then.now, keep_days=90, lease_seconds=60)
-    return replace(then, seen=seen)
+    return replace(then, seen=seen_by(then))
+
+
+def seen_by(desk: Desk) -> Seen:
+    """What is recalled at a desk, by its clock."""
+    table = desk.settings.items_table
+    return Seen(SeenRows(aws=desk.aws, table=table, now=desk.now, keep_days=90, lease_seconds=60))

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
-from counted import asked, elsewhere, judged
+from counted import asked, elsewhere, judged, seen_by
 from fleet import Fleet, Put, until
 from interrupted import Crash, Watch, at_call, crash, watched
 
@@ -18,7 +18,6 @@ from tasks.intake.message import VideoCheck, write_video_check
 from tasks.moderation import handle
 from tasks.outcome import Done, Retry
 from tasks.pipeline import RUNNING
-from tasks.record.seen import Seen
 from tasks.record.standing import Standing, Status
 
 
@@ -170,8 +169,7 @@ def test_what_cannot_be_recalled_is_looked_at_anew(
         return go()
 
     body, desk = picture(), elsewhere(unserved)
-    aws = watched(desk, cut_off).aws
-    seen = Seen(aws, table=unserved.settings.items_table, now=desk.now, keep_days=90, lease_seconds=60)
+    seen = seen_by(replace(desk, aws=watched(desk, cut_off).aws))
     with asked(unserved) as made:
         for number in (1, 2):
             standing = judged(unserved, unserved.put(f"feed/{unique}/{number}", body), replace(desk, seen=seen))
