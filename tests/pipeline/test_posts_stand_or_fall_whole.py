@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 from fleet import Fleet, Put, card, until
-from interrupted import DETECTORS, Crash, Watch, crash, later, watched
+from interrupted import DETECTORS, Crash, Watch, crash, forgetful, later, watched
 
 from tasks.desk import Desk
 from tasks.moderation import handle
@@ -270,7 +270,7 @@ def test_a_run_that_dies_after_any_of_its_writes_is_finished_by_the_next_deliver
             posts.judge(part)
         return posts, posts.post(*parts, text=VIOLATION), parts
 
-    alone = replace(unserved.desk, hands=None)
+    alone = forgetful(replace(unserved.desk, hands=None))
     whole, (posts, put, _) = Watch(), make(-1)
     posts.judge(put, desk=watched(alone, whole))
     for point in whole.writes:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from fleet import Fleet, Put, card, said, until
-from interrupted import DETECTORS, Crash, Watch, at_call, crash, later, watched
+from interrupted import DETECTORS, Crash, Watch, at_call, crash, forgetful, later, watched
 
 from tasks.intake.submission import text_key
 from tasks.moderation import handle
@@ -152,13 +152,13 @@ def test_personal_data_is_masked_in_the_stored_text(unserved: Fleet, unique: str
 
 
 def test_a_run_that_dies_after_any_of_its_writes_is_finished_by_the_next_delivery(unserved: Fleet, unique: str) -> None:
-    whole = Watch()
-    handle(watched(unserved.desk, whole), submission(f"{unique}-0", VIOLATION), attempt=1)
+    desk, whole = forgetful(unserved.desk), Watch()
+    handle(watched(desk, whole), submission(f"{unique}-0", VIOLATION), attempt=1)
     for point in whole.writes:
         body = submission(f"{unique}-{point}", VIOLATION)
         with pytest.raises(Crash):
-            handle(watched(unserved.desk, Watch(at=point, then=crash, after=True)), body, attempt=1)
-        assert isinstance(handle(later(unserved.desk), body, attempt=2), Done | Skipped), whole.calls[point]
+            handle(watched(desk, Watch(at=point, then=crash, after=True)), body, attempt=1)
+        assert isinstance(handle(later(desk), body, attempt=2), Done | Skipped), whole.calls[point]
         put = written(unserved, f"{unique}-{point}")
         standing = unserved.standing(put)
         assert standing is not None
