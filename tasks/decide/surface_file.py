@@ -12,15 +12,15 @@ from tasks.decide.document import Document, Field
 from tasks.decide.label_file import Entries, read_overrides
 from tasks.decide.policy import FirstLook, Mask, OnHold, Surface, Toxicity, Visibility, Wanted
 
-_REQUIRED = ("prefix", "visibility", "hold")
+REQUIRED = ("prefix", "visibility", "hold")
 #: Key -> its words, and the one that holds where the key is left out.
-_CHOICES: dict[str, tuple[tuple[str, ...], str]] = {
+CHOICES: dict[str, tuple[tuple[str, ...], str]] = {
     "pii": (get_args(Wanted), "suggested"),
     "first_look": (get_args(FirstLook), "none"),
     "mask": (get_args(Mask), "label"),
     "toxicity": (get_args(Toxicity), "never"),
 }
-_KEYS = (*_REQUIRED, *_CHOICES, "text_in_images", "text", "about", "labels")
+_KEYS = (*REQUIRED, *CHOICES, "text_in_images", "text", "about", "labels")
 
 
 def read_surfaces(document: Document, section: Field, *, labels: Entries) -> tuple[Surface, ...]:
@@ -42,13 +42,13 @@ def read_surfaces(document: Document, section: Field, *, labels: Entries) -> tup
 
 
 def _surface(document: Document, entry: Field, *, labels: Entries) -> Surface | None:
-    known = document.known(entry, _KEYS, required=_REQUIRED)
+    known = document.known(entry, _KEYS, required=REQUIRED)
     prefix = document.text(known["prefix"]) if "prefix" in known else None
     visibility = document.choice(known["visibility"], get_args(Visibility)) if "visibility" in known else None
     hold = document.choice(known["hold"], get_args(OnHold)) if "hold" in known else None
     wanted = {
         name: document.choice(known[name], words) if name in known else usual
-        for name, (words, usual) in _CHOICES.items()
+        for name, (words, usual) in CHOICES.items()
     }
     about = document.text(known["about"]) if "about" in known else ""
     if visibility == "before" and hold == "flag":
