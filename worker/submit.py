@@ -58,23 +58,19 @@ def submit(  # noqa: PLR0913  # a command has as many options as it has
 ) -> None:
     """Submit a text or an object for moderation.
 
-    The same text under the same content id is the same item; another text is its newer version. A text with its
-    names fits into one SQS message of 1 MiB; upload a longer one as an object and submit its --key. The message is
-    documented in config/submission.schema.json: any program may send it by itself.
+    The same text under the same content id is the same item, another text its newer version. What does not fit into
+    a message of 1 MiB is uploaded first, and submitted by its --key. Programs send the message by themselves: see
+    config/submission.schema.json.
     """
-    said = _submission(
-        text=_text(text, file, key),
-        key=key,
-        names={"content_id": content_id, "surface": surface, "uploader": uploader, "context": context or []},
-    )
+    names = {"content_id": content_id, "surface": surface, "uploader": uploader, "context": context or []}
+    said = _submission(text=_text(text, file, key), key=key, names=names)
     desk = open_desk()
     _check_surface(desk, said)
     try:
         target = _target(desk, said)
         message_id = _send(desk, said)
         if not wait:
-            _print_sent(target.location, message_id, as_json=as_json)
-            return
+            return _print_sent(target.location, message_id, as_json=as_json)
         standing = await_verdict(target.look, seconds=within)
     except Fault as fault:
         stop(str(fault), code=WRONG)

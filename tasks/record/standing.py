@@ -94,6 +94,11 @@ class Standing:
         return self.would is not None
 
     @property
+    def restoring(self) -> Mapping[str, Any] | None:
+        """Who had it brought back (`by`), `why` and when (`at`); None where nobody has."""
+        return next((entry for entry in self.history if entry["event"] == "restoring"), None)
+
+    @property
     def everything(self) -> tuple[Item, ...]:
         """The item and, of a post, all its parts."""
         return (self.item, *self.parts)
@@ -174,27 +179,15 @@ def to_row(standing: Standing) -> dict[str, Any]:
         "units": _json(dict(standing.units)),
         "usd": _n(standing.usd),
     }
-    if standing.tier is not None:
-        row["tier"] = _n(int(standing.tier))
     for name, moment in (("decided_at", standing.decided_at), ("job_started_at", standing.job_started_at)):
         if moment is not None:
             row[name] = _s(moment.isoformat())
-    if standing.time_to_takedown_ms is not None:
-        row["time_to_takedown_ms"] = _n(standing.time_to_takedown_ms)
     return row | _rarely(standing)
 
 
 def from_row(row: Mapping[str, Any]) -> Standing:
     """The standing that `to_row` wrote."""
-    item = Item(
-        bucket=row["bucket"]["S"],
-        key=row["key"]["S"],
-        version_id=row["version_id"]["S"] or None,
-        etag=row["etag"]["S"],
-        size=int(row["size"]["N"]),
-        sequencer=row["sequencer"]["S"],
-        event_time=datetime.fromisoformat(row["event_time"]["S"]),
-    )
+    item = _item(row)
     return Standing(
         item=item,
         status=Status(row["status"]["S"]),
@@ -230,8 +223,20 @@ def from_row(row: Mapping[str, Any]) -> Standing:
     )
 
 
+def _item(row: Mapping[str, Any]) -> Item:
+    return Item(
+        bucket=row["bucket"]["S"],
+        key=row["key"]["S"],
+        version_id=row["version_id"]["S"] or None,
+        etag=row["etag"]["S"],
+        size=int(row["size"]["N"]),
+        sequencer=row["sequencer"]["S"],
+        event_time=datetime.fromisoformat(row["event_time"]["S"]),
+    )
+
+
 def _rarely(standing: Standing) -> dict[str, Any]:
-    """What few items have, such as submissions and posts, and no other row pays for."""
+    """What only some rows have: no other pays for it."""
     names = {
         "content_id": standing.content_id,
         "submitted": standing.submitted,
@@ -243,6 +248,10 @@ def _rarely(standing: Standing) -> dict[str, Any]:
     row: dict[str, Any] = {name: _s(said) for name, said in names.items() if said}
     if standing.would is not None:
         row["would"] = _json(list(standing.would))
+    if standing.tier is not None:
+        row["tier"] = _n(int(standing.tier))
+    if standing.time_to_takedown_ms is not None:
+        row["time_to_takedown_ms"] = _n(standing.time_to_takedown_ms)
     if standing.parts:
         row["parts"] = _json([_part(part) for part in standing.parts])
         row["progress"] = {"M": {name: _json(dict(receipt)) for name, receipt in standing.progress.items()}}
