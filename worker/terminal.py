@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
@@ -15,7 +16,8 @@ from config.prices import PricesError
 from config.settings import Settings, SettingsError, load_settings
 from tasks.aws.breaker import Breakers
 from tasks.aws.calls import Guard
-from tasks.decide.policy_file import PolicyError
+from tasks.decide.policy import Policy
+from tasks.decide.policy_file import PolicyError, parse_policy
 from tasks.desk import Desk
 from tasks.detect.term_file import TermsError
 from tasks.ledger import add_run
@@ -57,6 +59,16 @@ def bucket_and_key(uri: str) -> tuple[str, str]:
     if not uri.startswith("s3://") or not bucket or not key:
         stop(f"not an item: {uri!r}; write s3://BUCKET/KEY")
     return bucket, key
+
+
+def read_policy(path: Path) -> Policy:
+    """The policy in a file; ends the command with every mistake in it."""
+    try:
+        return parse_policy(path.read_text("utf-8"), source=str(path))
+    except PolicyError as error:
+        stop(str(error), code=WRONG)
+    except UnicodeDecodeError:
+        stop(f"{path} is not UTF-8", code=WRONG)
 
 
 def lane_names(lanes: str) -> list[str]:

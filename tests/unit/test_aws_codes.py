@@ -19,7 +19,7 @@ OPERATIONS = {
     "comprehend": ["DetectPiiEntities", "DetectToxicContent"],
     "bedrock-runtime": ["ApplyGuardrail", "InvokeGuardrailChecks", "Converse"],
     "dynamodb": [
-        *("GetItem", "PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "Query"),
+        *("GetItem", "PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "Query", "Scan"),
         *("BatchGetItem", "BatchExecuteStatement"),
     ],
     "s3": [

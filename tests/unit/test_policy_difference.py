@@ -27,7 +27,7 @@ WRITTEN = re.findall(r"^  ([A-Z][^:]+): \{[^}]*?(hold|reject): (\d+)", TEXT, re.
 tiers = st.sampled_from(Tier)
 names = st.sampled_from(["drugs", "custom", "confirmed-fine", "empty"])
 numbers = st.none() | st.sampled_from([0.0, 30.0, 60.0, 90.0, 99.5])
-WORDS = {
+WORDS: dict[str, list[Any]] = {
     "visibility": ["before", "after"],
     "hold": ["withhold", "flag"],
     "pii": ["always", "never", "suggested"],
@@ -72,7 +72,7 @@ def tier_changes(draw: st.DrawFn) -> tuple[str, Policy]:
     """What one named thing leads to; it may be named for the first time."""
     where = draw(st.sampled_from(["words", "topics", "pii", "unreadable", "terms", "known"]))
     name = draw(st.sampled_from(PII_TYPES)) if where == "pii" else draw(names)
-    of = {
+    of: Mapping[str, Tier] = {
         "words": SHIPPED.guardrail.words,
         "topics": SHIPPED.guardrail.topics,
         "pii": SHIPPED.pii.tiers,

@@ -1,0 +1,112 @@
+"""Explain: why findings come to a tier, and which confidences would have come to another."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from math import nextafter
+from typing import Literal
+
+from tasks.decide.decision import Decision, decide
+from tasks.decide.policy import Policy, Surface
+from tasks.decide.rule import MOST, Rule, Tier
+from tasks.detect.finding import Finding
+
+#: `counts`: it reached the tier of the item. `outdone`: it reached a milder one. `lifted`: another finding relaxes it.
+#: `below`: it reached nothing, and more confidence would. `free`: no rule is about it.
+Weight = Literal["counts", "outdone", "lifted", "below", "free"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explained:
+    """What one finding came to."""
+
+    #: The surest of its label, part and detector.
+    finding: Finding
+    #: How many there were of them.
+    times: int
+    weight: Weight
+    #: What it reaches by itself.
+    reached: tuple[Rule, ...]
+    #: What a surer one would reach, the next first.
+    missed: tuple[Rule, ...]
+    #: Labels of the findings that lift it.
+    lifted_by: tuple[str, ...] = ()
+
+
+def explain(findings: Iterable[Finding], policy: Policy, surface: Surface) -> tuple[Decision, tuple[Explained, ...]]:
+    """The decision on the findings, and what each of them has to do with it, the worst first.
+
+    It asks the engine and knows none of its rules: what is told here is what was decided.
+    """
+    seen = tuple(findings)
+    times = Counter(_kin(finding) for finding in seen)
+    surest = {_kin(finding): finding for finding in sorted(seen, key=lambda finding: finding.confidence)}
+    case = _Case(policy, surface, tuple(surest.values()), decide(seen, policy, surface))
+    explained = [case.explained(one, times=times[_kin(one)]) for one in surest.values()]
+    return case.decision, tuple(sorted(explained, key=_worst_first))
+
+
+def steps(finding: Finding, policy: Policy, surface: Surface) -> tuple[Rule, ...]:
+    """Every rule that a finding like this one reaches alone, at whatever confidence, the strictest first."""
+    return tuple(_steps(finding, policy, surface))
+
+
+def _steps(finding: Finding, policy: Policy, surface: Surface) -> Iterator[Rule]:
+    confidence = float(MOST)
+    while rules := decide([replace(finding, confidence=confidence)], policy, surface).rules:
+        yield rules[0]
+        below = nextafter(rules[0].threshold, 0.0) if rules[0].threshold else confidence
+        if below >= confidence:
+            return
+        confidence = below
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """What was seen, and what it came to."""
+
+    policy: Policy
+    surface: Surface
+    seen: tuple[Finding, ...]
+    decision: Decision
+
+    def explained(self, finding: Finding, *, times: int) -> Explained:
+        """What one finding has to do with it."""
+        alone = self.decide(finding)
+        lifted_by = self.lifting(finding, alone)
+        missed = tuple(
+            rule
+            for rule in reversed(steps(finding, self.policy, self.surface))
+            if rule.tier > alone.tier and rule.threshold is not None and rule.threshold > finding.confidence
+        )
+        if alone.tier is Tier.ALLOW:
+            weight: Weight = "below" if missed else "free"
+        elif {rule.name for rule in alone.rules} <= {rule.name for rule in self.decision.rules}:
+            weight, lifted_by = "counts", ()
+        else:
+            weight = "lifted" if lifted_by else "outdone"
+        return Explained(
+            finding=finding, times=times, weight=weight, reached=alone.rules, missed=missed, lifted_by=lifted_by
+        )
+
+    def decide(self, *findings: Finding) -> Decision:
+        """What these alone would come to."""
+        return decide(findings, self.policy, self.surface)
+
+    def lifting(self, finding: Finding, alone: Decision) -> tuple[str, ...]:
+        """Findings beside which this one is no reason any more, though nothing stricter took its place."""
+        reasons = {rule.name for rule in alone.rules}
+        pairs = ((other, self.decide(finding, other)) for other in self.seen)
+        lifts = (o.label for o, both in pairs if both.tier <= alone.tier and not reasons & {r.name for r in both.rules})
+        return tuple(sorted(set(lifts))) if reasons else ()
+
+
+def _kin(finding: Finding) -> tuple[str, str, str]:
+    return finding.label, finding.part, finding.detector
+
+
+def _worst_first(one: Explained) -> tuple[int, float, str]:
+    tier = max((rule.tier for rule in one.reached), default=Tier.ALLOW)
+    return -(tier if one.weight != "lifted" else 0), -one.finding.confidence, one.finding.label

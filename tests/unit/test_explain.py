@@ -1,0 +1,148 @@
+"""Why a tier: every finding is told what it reached, what it missed, and whether it counted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from config.settings import CONFIG
+from tasks.decide.decision import decide
+from tasks.decide.explain import Explained, explain, steps
+from tasks.decide.holding import OTHER, Holding, holdings
+from tasks.decide.policy_file import parse_policy
+from tasks.decide.rule import Tier
+from tasks.decide.taxonomy import PATHS
+from tasks.detect.finding import Finding
+
+TEXT = (CONFIG / "policy.yaml").read_text(encoding="utf-8")
+POLICY = parse_policy(TEXT)
+FEED = POLICY.surface_for("feed/x")
+LABELS = (
+    *("moderation/Violence/Weapons", "moderation/Violence", "moderation/Alcohol", "guardrail/HATE", "classifier/allow"),
+    *("guardrail/PROMPT_ATTACK", "pii/EMAIL", "unreadable/empty", "content-type/Illustrated", "new/Kind"),
+)
+
+
+def saw(label: str, confidence: float = 99.0, **more: Any) -> Finding:
+    return Finding(detector="any", detector_version="1", label=label, confidence=confidence, **more)
+
+
+def told(*findings: Finding) -> dict[str, Explained]:
+    _, explained = explain(findings, POLICY, FEED)
+    return {one.finding.label: one for one in explained}
+
+
+seen = st.lists(
+    st.builds(saw, st.sampled_from(LABELS), st.floats(0, 100), part=st.sampled_from(["body", "caption"])), max_size=6
+)
+
+
+@given(seen)
+def test_the_decision_told_is_the_decision_made_and_some_finding_counts_unless_it_is_allowed(
+    found: list[Finding],
+) -> None:
+    decision, explained = explain(found, POLICY, FEED)
+    assert decision == decide(found, POLICY, FEED)
+    assert {one.finding.label for one in explained} == {one.label for one in found}
+    assert sum(one.times for one in explained) == len(found)
+    for one in explained:
+        assert (one.weight in ("below", "free")) is (not one.reached)
+        if one.weight == "counts":
+            assert {rule.name for rule in one.reached} <= {rule.name for rule in decision.rules}
+        assert all(rule.threshold is not None and rule.threshold > one.finding.confidence for rule in one.missed)
+
+
+def test_a_finding_that_reached_the_tier_counts_and_one_below_it_says_what_it_missed() -> None:
+    one = told(saw("moderation/Violence/Weapons", 70))["moderation/Violence/Weapons"]
+    assert (one.weight, one.reached[0].name) == ("counts", "labels/Violence/Weapons>=60")
+    assert [rule.name for rule in one.missed] == ["labels/Violence/Weapons>=90"]
+    one = told(saw("moderation/Violence/Weapons", 40))["moderation/Violence/Weapons"]
+    assert (one.weight, one.reached) == ("below", ())
+    assert [rule.threshold for rule in one.missed] == [60, 90]
+
+
+def test_a_milder_one_is_outdone_and_one_that_no_rule_is_about_is_free() -> None:
+    all_told = told(saw("moderation/Violence/Weapons", 95), saw("unreadable/empty"), saw("moderation/Alcohol"))
+    weights = {label: one.weight for label, one in all_told.items()}
+    assert weights == {
+        "moderation/Violence/Weapons": "counts",
+        "unreadable/empty": "outdone",
+        "moderation/Alcohol": "free",
+    }
+
+
+def test_what_the_classifier_allowed_is_lifted_by_it() -> None:
+    one = told(saw("guardrail/HATE", 60), saw("classifier/allow", 0))["guardrail/HATE"]
+    assert (one.weight, one.lifted_by) == ("lifted", ("classifier/allow",))
+
+
+def test_the_classifiers_leave_lifts_nothing_where_it_was_attacked() -> None:
+    all_told = told(saw("guardrail/HATE", 60), saw("classifier/allow", 0), saw("guardrail/PROMPT_ATTACK", 90))
+    assert all_told["guardrail/HATE"].weight == "counts"
+
+
+def test_an_ancestor_that_only_echoes_its_child_is_lifted_by_the_child() -> None:
+    path = "Non-Explicit Nudity of Intimate parts and Kissing/Non-Explicit Nudity"
+    all_told = told(saw(f"moderation/{path}"), saw(f"moderation/{path}/Exposed Male Nipple"))
+    assert all_told[f"moderation/{path}"].lifted_by == (f"moderation/{path}/Exposed Male Nipple",)
+
+
+def test_a_label_seen_a_thousand_times_in_a_film_is_told_once_at_its_surest() -> None:
+    film = [saw("moderation/Violence/Weapons", 61 + at % 20, time_ms=(at, at + 1)) for at in range(1000)]
+    one = told(*film)["moderation/Violence/Weapons"]
+    assert (one.times, one.finding.confidence) == (1000, 80)
+
+
+def test_the_steps_of_a_label_are_its_thresholds_the_strictest_first() -> None:
+    rules = steps(saw("guardrail/HATE"), POLICY, FEED)
+    assert [(rule.tier, rule.threshold) for rule in rules] == [(Tier.REJECT, 90), (Tier.HOLD, 30)]
+    assert steps(saw("moderation/Alcohol"), POLICY, FEED) == ()
+
+
+def held(text: str = TEXT, key: str = "feed/x") -> dict[str, Holding]:
+    policy = parse_policy(text)
+    return {one.label: one for one in holdings(policy, policy.surface_for(key), text)}
+
+
+def test_what_holds_of_a_label_is_its_ladder_whatever_it_was_inherited_from() -> None:
+    shown = held()
+    for path in PATHS:
+        ladder = POLICY.labels[path]
+        tiers = {Tier.HOLD: ladder.hold, Tier.REJECT: ladder.reject}
+        assert shown[f"moderation/{path}"].tiers == {tier: at for tier, at in tiers.items() if at is not None}
+
+
+def test_each_threshold_is_told_where_it_is_written() -> None:
+    shown = held(TEXT.replace("  Self-Harm: {hold: 45, reject: 80} ", "  Self-Harm: {hold: 45} "))
+    path = "moderation/Violence/Graphic Violence/Self-Harm"
+    assert shown[path].written_at == {Tier.HOLD: "Self-Harm", Tier.REJECT: "Graphic Violence"}
+    assert shown["moderation/Swimwear or Underwear/Female Swimwear or Underwear"].written_at == {
+        Tier.HOLD: "Swimwear or Underwear",
+        Tier.REJECT: "Swimwear or Underwear",
+    }
+
+
+@pytest.mark.parametrize(
+    ("label", "tiers"),
+    {
+        "pii/EMAIL": {Tier.REDACT: 60},
+        "pii/NAME": {},
+        "guardrail/word/custom": {Tier.REJECT: None},
+        f"guardrail/topic/{OTHER}": {Tier.HOLD: None},
+        "known/confirmed-violating": {Tier.REJECT: None},
+        "known/confirmed-fine": {},
+        f"unreadable/{OTHER}": {Tier.HOLD: None},
+        f"term/{OTHER}": {Tier.HOLD: None},
+        "toxicity/INSULT": {Tier.HOLD: 80},
+    }.items(),
+)
+def test_all_else_that_the_policy_names_is_told_as_well(label: str, tiers: dict[Tier, float | None]) -> None:
+    assert held()[label].tiers == tiers
+
+
+def test_a_surface_on_which_personal_data_may_stand_has_no_rule_about_it() -> None:
+    shown = held(TEXT.replace("pii: always", "pii: never"), key="messages/x")
+    assert all(not one.tiers for label, one in shown.items() if label.startswith("pii/"))
