@@ -24,6 +24,7 @@ from worker.lines import shares
 from worker.meter import Meter
 from worker.metrics import Registry
 from worker.otel import NoOpenTelemetry
+from worker.policy import policy_app
 from worker.submit import submit
 from worker.terminal import WRONG, AsJson, lane_names, open_desk, print_json, stop
 from worker.top import top
@@ -32,6 +33,7 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_comp
 app.add_typer(item_app, name="item")
 app.add_typer(dlq_app, name="dlq")
 app.add_typer(known_app, name="known")
+app.add_typer(policy_app, name="policy")
 app.command()(top)
 app.command()(cost)
 app.command()(submit)
