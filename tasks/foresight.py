@@ -35,8 +35,8 @@ class Foresight:
         """Have the bytes of these messages' uploads claimed; returns at once."""
         if self._desk.seen and not self._desk.settings.hash_all:
             ahead = self._hands.submit(self._claim, bodies)
-            self._desk.seen.expect(ahead)
             ahead.add_done_callback(_tell)
+            self._desk.seen.expect(ahead)
 
     def _claim(self, bodies: Sequence[str]) -> None:
         assert self._desk.seen

@@ -41,8 +41,10 @@ LOOK = 1
 AGAIN_SECONDS, AGAIN_JOB_SECONDS = 2.0, 15.0
 #: Seconds that a video's claim outlives a look at its job; looks are at most five minutes apart.
 JOB_SECONDS = 900.0
+#: A job has found that nobody can look at the video.
+UNWATCHABLE = "unreadable/video-codec"
 #: What else than the bytes can have made them unreadable: next time it may be better.
-_FLEETING = ("video-job", "video-deadline", "video-expired")
+_FLEETING = ("video-job", "video-deadline", "video-expired", "image-crash", "image-time")
 #: Kinds in which there is nothing to read, unless a surface wants the words in pictures read.
 _WORDLESS = ("image", "picture", "video")
 _LASTING = ("image-", "video-", "text-", "audio")
@@ -194,15 +196,18 @@ def remember_video(desk: Desk, standing: Standing, findings: tuple[Finding, ...]
 
 def chain_of(desk: Desk, item: Item, surface: Surface, *, kind: Kind, upload: Upload | None = None) -> str:
     """Names how bytes are looked at: everything that their findings depend on but the bytes and the model's version."""
-    said: list[object] = [LOOK, kind.value, desk.settings.floor_confidence]
+    settings = desk.settings
+    said: list[object] = [LOOK, kind.value, settings.floor_confidence]
     if kind is Kind.VIDEO:
-        said.append(surface.first_look)
+        said += [surface.first_look, settings.first_look_frames]
+    elif kind in _WORDLESS:
+        said += [settings.image_frames, settings.image_bytes, settings.image_pixels]
     if kind not in _WORDLESS or surface.text_in_images:
         words = text_chain(desk, item, surface, part="body")
         said += [plain(replace(words, item_id="", context=upload.context if upload else ())), surface.text_paths]
     if kind not in _WORDLESS and upload:
         # It may decide in which encoding a text is read.
-        said.append(upload.content_type)
+        said += [upload.content_type, settings.max_text_bytes]
     return hashlib.sha256(repr(said).encode()).hexdigest()[:32]
 
 
@@ -265,8 +270,13 @@ def _serves(desk: Desk, met: Met, memory: Memory, *, chain: str, surface: Surfac
     is_fresh = age < desk.seen.rows.keep_days * 86_400 and desk.seen.newest.is_current(memory.detectors)
     if not is_fresh or memory.chain != chain:
         return False
-    is_whole = memory.kind is not Kind.VIDEO or WHOLE_VIDEO in memory.detectors
-    return (met.proven and is_whole) or _tier(desk, memory, surface) is Tier.REJECT
+    return (met.proven and _is_of_the_whole(memory)) or _tier(desk, memory, surface) is Tier.REJECT
+
+
+def _is_of_the_whole(memory: Memory) -> bool:
+    """Whether more than a video's first frames was looked at, or can be."""
+    seen = {finding.label for finding in memory.findings}
+    return memory.kind is not Kind.VIDEO or WHOLE_VIDEO in memory.detectors or UNWATCHABLE in seen
 
 
 def _tier(desk: Desk, memory: Memory, surface: Surface) -> Tier:

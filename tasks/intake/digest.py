@@ -36,7 +36,7 @@ def open_hashed(aws: Aws, item: Item) -> Upload:
     if 0 < item.size <= SMALL_BYTES:
         return upload_of(_read_through(aws, Bucket=item.bucket, Key=item.key), size=item.size)
     upload = open_upload(aws, item)
-    if upload.sha256 or not upload.is_of(item):
+    if upload.sha256 or not item.size or not upload.is_of(item):
         return upload
     return replace(upload, sha256=digest_of(aws, item))
 

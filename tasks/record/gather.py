@@ -58,6 +58,11 @@ class Gathering(Generic[Question, Answer]):
             raise group.fault
         return group.answers.get(question)
 
+    @property
+    def waiting(self) -> int:
+        """Questions that go into the next call."""
+        return len(self._group.questions)
+
     def _join(self, question: Question) -> _Group[Question, Answer]:
         with self._lock:
             group = self._group
