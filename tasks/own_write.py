@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tasks.act.plan import Action
+from tasks.act.restore import current, is_of_receipt, is_put_back
 from tasks.desk import Desk
 from tasks.intake.upload import REDACTS, Upload
 from tasks.item import Item
@@ -51,6 +53,20 @@ def submitted(desk: Desk, item: Item, upload: Upload) -> Standing | None:
     latest = desk.state.decided_last(item.location)
     same = latest and upload.submitted and (latest.submitted, latest.item.etag) == (upload.submitted, item.etag)
     return latest if same else None
+
+
+def restored(desk: Desk, item: Item, upload: Upload) -> Standing | None:
+    """What is recorded of the upload that was put back here, whose restore may be unfinished.
+
+    What is put back is tagged, so an upload without tags is not asked about.
+    """
+    latest = desk.state.decided_last(item.location) if upload.tagged else None
+    if latest is None or Action.PUT_BACK not in latest.plan:
+        return None
+    if receipt := latest.receipts.get(Action.PUT_BACK):
+        return latest if is_of_receipt(desk, receipt, item) else None
+    there = current(desk, item) if latest.status is Status.PENDING else None
+    return latest if there and is_put_back(desk, latest, there) else None
 
 
 def _being_judged(upload: Upload, *, attempt: int) -> Outcome | None:

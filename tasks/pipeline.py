@@ -44,7 +44,7 @@ from tasks.intake.upload import Upload
 from tasks.item import Item
 from tasks.ledger import looked, note_decided, note_end, note_item, note_looked, trace, traced
 from tasks.outcome import Done, Outcome, Parked, Retry, Skipped
-from tasks.own_write import own_write, submitted
+from tasks.own_write import own_write, restored, submitted
 from tasks.post import NESTED, POST, VERSION, Later, look_at_parts
 from tasks.record.entries import entries_of
 from tasks.record.standing import Standing, Status
@@ -81,7 +81,7 @@ def meet_and_judge(desk: Desk, item: Item, *, attempt: int, said: Submission | N
     if not upload.is_of(item):
         return set_aside(desk, item, Status.SUPERSEDED)
     upload = upload.as_submitted(said) if said else upload
-    if known := submitted(desk, item, upload):
+    if known := submitted(desk, item, upload) or restored(desk, item, upload):
         return resume(desk, known)
     ended = own_write(desk, item, upload, attempt=attempt, submitting=said is not None)
     return ended or judge(desk, item, upload, met, within=within)

@@ -25,6 +25,7 @@ from worker.meter import Meter
 from worker.metrics import Registry
 from worker.otel import NoOpenTelemetry
 from worker.policy import policy_app
+from worker.restore import restore
 from worker.submit import submit
 from worker.terminal import WRONG, AsJson, lane_names, open_desk, print_json, stop
 from worker.top import top
@@ -37,6 +38,7 @@ app.add_typer(policy_app, name="policy")
 app.command()(top)
 app.command()(cost)
 app.command()(submit)
+app.command()(restore)
 
 
 @app.callback()

@@ -119,7 +119,7 @@ class Seeing:
         if standing.decided_at is not None:
             decision_ms = round((standing.decided_at - standing.item.event_time).total_seconds() * 1000)
             registry.observe(DECISION_MS, decision_ms, (standing.surface,))
-        if standing.time_to_takedown_ms is not None:
+        if standing.time_to_takedown_ms is not None and standing.restoring is None:
             registry.observe(TAKEDOWN_MS, standing.time_to_takedown_ms, (standing.surface,))
         if ended.fails_open:
             log.critical("fails_open", id=standing.item.id[:16])

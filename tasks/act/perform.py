@@ -9,15 +9,15 @@ from typing import Any
 from tasks.act.missing import Missing
 from tasks.act.notify import notify
 from tasks.act.parts import missing_manifest, over_parts
-from tasks.act.plan import STATUS_OF, Action
+from tasks.act.plan import Action, end_of
 from tasks.act.purge import purge
 from tasks.act.quarantine import quarantine
 from tasks.act.redact import redact
 from tasks.act.remove import remove
+from tasks.act.restore import purge_again, put_back, verify_back
 from tasks.act.tag import hide, show
 from tasks.act.verify import verify
 from tasks.aws.faults import Fault
-from tasks.decide.decision import Tier
 from tasks.desk import Desk
 from tasks.record.standing import Standing, Status
 from tasks.review.cases import open_case
@@ -34,6 +34,9 @@ PERFORMERS: dict[Action, Performer] = {
     Action.VERIFY: verify,
     Action.OPEN_CASE: open_case,
     Action.NOTIFY: notify,
+    Action.PUT_BACK: put_back,
+    Action.PURGE_AGAIN: purge_again,
+    Action.VERIFY_BACK: verify_back,
 }
 
 
@@ -55,7 +58,7 @@ def perform(desk: Desk, standing: Standing) -> tuple[Standing, Status]:
 
 
 def _perform(desk: Desk, standing: Standing) -> tuple[Standing, Status]:
-    status = STATUS_OF[Tier(standing.tier or 0)]
+    status = end_of(standing)
     try:
         for action in standing.to_do:
             standing = do(desk, standing, action)

@@ -22,6 +22,9 @@ class Action(StrEnum):
     VERIFY = "verify"
     OPEN_CASE = "open_case"
     NOTIFY = "notify"
+    PUT_BACK = "put_back"
+    PURGE_AGAIN = "purge_again"
+    VERIFY_BACK = "verify_back"
 
 
 #: What a tier comes to, once every action is done.
@@ -34,6 +37,8 @@ STATUS_OF = {
 
 _REDACT = (Action.QUARANTINE, Action.REDACT, Action.PURGE, Action.NOTIFY)
 _WITHHOLD = (Action.HIDE, Action.PURGE, Action.VERIFY, Action.OPEN_CASE)
+#: Of a restore, which comes after a takedown's plan.
+_RESTORE = (Action.PUT_BACK, Action.PURGE_AGAIN, Action.VERIFY_BACK)
 #: What even a dry run does.
 HARMLESS = (Action.SHOW, Action.OPEN_CASE)
 #: Hiding is instant and can be undone, so it comes first; removing cannot, so evidence comes before it.
@@ -47,6 +52,17 @@ def plan(tier: Tier, surface: Surface, *, has_cdn: bool, has_public_url: bool) -
     """
     lacking = {Action.PURGE: not has_cdn, Action.VERIFY: not has_public_url}
     return tuple(action for action in _wanted(tier, surface) if not lacking.get(action))
+
+
+def plan_restore(*, has_cdn: bool, has_public_url: bool) -> tuple[Action, ...]:
+    """The actions that bring back what was taken down, in order."""
+    lacking = {Action.PURGE_AGAIN: not has_cdn, Action.VERIFY_BACK: not has_public_url}
+    return tuple(action for action in _RESTORE if not lacking.get(action))
+
+
+def end_of(standing: Standing) -> Status:
+    """Where an item stands once every action of its plan is done."""
+    return Status.RESTORED if Action.PUT_BACK in standing.plan else STATUS_OF[Tier(standing.tier or 0)]
 
 
 def rehearse(actions: tuple[Action, ...]) -> tuple[tuple[Action, ...], tuple[Action, ...]]:

@@ -12,9 +12,14 @@ from tasks.record.standing import Standing
 
 
 def purge(desk: Desk, standing: Standing) -> dict[str, Any]:
-    """Invalidate the paths of the item and its parts. A second call is the same: its reference names the decision."""
+    """Invalidate the paths of the item and its parts."""
+    return invalidate(desk, standing)
+
+
+def invalidate(desk: Desk, standing: Standing, *, why: str = "") -> dict[str, Any]:
+    """Invalidate them. A second call is the same: the reference names the decision, and `why` if it is not that."""
     assert standing.decided_at is not None
-    reference = f"{standing.item.id}-{standing.decided_at.timestamp():.0f}"
+    reference = "-".join((standing.item.id, f"{standing.decided_at.timestamp():.0f}", *([why] if why else ())))
     masked = standing.tier == Tier.REDACT
     paths = ["/" + quote(item.key) for item in ((standing.item,) if masked else standing.everything)]
     answer = call(

@@ -9,6 +9,7 @@ import urllib3
 
 from tasks.aws.faults import Transient
 from tasks.desk import Desk
+from tasks.item import Item
 from tasks.record.standing import Standing
 
 #: Seconds; the public's way must not hold up a worker.
@@ -22,16 +23,22 @@ class StillPublic(Transient):
 
 def verify(desk: Desk, standing: Standing) -> dict[str, Any]:
     """Ask for the item as the public would. Raises StillPublic; Transient when nobody answers."""
-    url = str(desk.settings.public_url).rstrip("/") + "/" + quote(standing.item.key)
+    answer = ask_public(desk, standing.item)
+    if answer.status < 400 and not is_another(answer.headers.get("ETag", ""), standing.item.etag):
+        raise StillPublic(call="public.Head")
+    return {"http": answer.status}
+
+
+def ask_public(desk: Desk, item: Item) -> urllib3.BaseHTTPResponse:
+    """What the public is answered. Raises Transient when nobody answers."""
+    url = str(desk.settings.public_url).rstrip("/") + "/" + quote(item.key)
     try:
         answer = _http.request("HEAD", url, redirect=False)
     except urllib3.exceptions.HTTPError as error:
         raise Transient(type(error).__name__, call="public.Head") from None
     if answer.status >= 500:
         raise Transient(f"HTTP {answer.status}", call="public.Head")
-    if answer.status < 400 and not is_another(answer.headers.get("ETag", ""), standing.item.etag):
-        raise StillPublic(call="public.Head")
-    return {"http": answer.status}
+    return answer
 
 
 def is_another(served: str, judged: str) -> bool:

@@ -13,6 +13,9 @@ def entries_of(standing: Standing) -> tuple[dict[str, Any], ...]:
     decided = [("decided", _decision(standing))] if standing.decided else []
     acted = [(f"did:{action}", dict(receipt)) for action, receipt in standing.receipts.items()]
     end = {"status": standing.status.value, "time_to_takedown_ms": standing.time_to_takedown_ms}
+    if restoring := standing.restoring:
+        said = {"actor": restoring["by"], "at": restoring["at"], "reason": restoring["why"]}
+        return tuple(_entry(standing, event, each) for event, each in (*decided, *acted, ("restore", end | said)))
     ended = [("ended", end | ({"dry_run": True} if standing.dry_run else {}))]
     return tuple(_entry(standing, event, said) for event, said in (*decided, *acted, *ended))
 

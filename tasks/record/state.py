@@ -138,6 +138,22 @@ class State:
             condition="attribute_exists(event_time)",
         )
 
+    def reopen(self, item: Item, *, ended: Status, plan: Sequence[str], entry: Mapping[str, Any]) -> None:
+        """Give an item that has `ended` a longer plan and a line of history. Raises Moved if it stands elsewhere."""
+        self._update(
+            item,
+            "SET #status = :pending, #plan = :plan, lease_until = :none, history = list_append(history, :entry)",
+            names={"#status": "status", "#plan": "plan"},
+            values={
+                ":pending": {"S": Status.PENDING.value},
+                ":plan": {"S": json.dumps(list(plan))},
+                ":none": {"N": "0"},
+                ":entry": {"L": [{"S": json.dumps(entry, ensure_ascii=False)}]},
+                ":ended": {"S": ended.value},
+            },
+            condition="#status = :ended",
+        )
+
     def let_go(self, item: Item) -> None:
         """Give the lease back, so that the next delivery can go on at once."""
         self._update(item, "SET lease_until = :none", values={":none": {"N": "0"}})

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tasks.act.perform import PERFORMERS
-from tasks.act.plan import STATUS_OF, Action, plan, rehearse, time_to_takedown_ms
+from tasks.act.plan import STATUS_OF, Action, plan, plan_restore, rehearse, time_to_takedown_ms
 from tasks.decide.decision import Tier
 from tasks.decide.policy import OnHold, Surface, Visibility
 from tasks.item import Item
@@ -139,3 +139,8 @@ def test_a_takedown_took_until_the_public_could_no_longer_see_it(
         action: {"at": ITEM.event_time.replace(second=second).isoformat()} for action, second in receipts.items()
     }
     assert time_to_takedown_ms(Standing(item=ITEM, status=Status.REJECTED, receipts=done)) == milliseconds
+
+
+def test_a_restore_puts_back_then_purges_then_looks_and_skips_what_there_is_nothing_to_do_with() -> None:
+    assert plan_restore(has_cdn=True, has_public_url=True) == ("put_back", "purge_again", "verify_back")
+    assert plan_restore(has_cdn=False, has_public_url=False) == ("put_back",)

@@ -1,0 +1,143 @@
+"""The mirror image of a takedown: the original comes back from quarantine, and the public is served it again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+from urllib.parse import urlencode
+
+from tasks.act.missing import Missing
+from tasks.act.purge import invalidate
+from tasks.act.quarantine import MAX_COPY_BYTES, quarantine_key
+from tasks.act.tag import TAG, with_verdict
+from tasks.act.verify import ask_public, is_another
+from tasks.aws.calls import call
+from tasks.aws.faults import Gone, Moved, Transient
+from tasks.desk import Desk
+from tasks.item import Item
+from tasks.record.standing import Standing, Status
+
+#: What a copy of more than 5 GB, which S3 makes of parts, has to be told of the original.
+_SAID = ("CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType", "Metadata")
+
+
+class NotServed(Transient):
+    """The public URL does not serve yet what was put back (a CDN takes a while to forget)."""
+
+
+def put_back(desk: Desk, standing: Standing) -> dict[str, Any]:
+    """Copy the original to where it was, byte for byte, with its metadata and tags, shown by ours.
+
+    Raises Missing where something newer is there: that is what the public sees, and it stays.
+    """
+    there = current(desk, standing.item)
+    if there is None or is_masked_copy(standing, there):
+        there = _write(desk, standing, over=there)
+    if not is_put_back(desk, standing, there):
+        raise Missing(Status.SUPERSEDED)
+    return {
+        "version_id": there.get("VersionId"),
+        "etag": there["ETag"].strip('"'),
+        "last_modified": there["LastModified"].isoformat(),
+    }
+
+
+def purge_again(desk: Desk, standing: Standing) -> dict[str, Any]:
+    """Make the CDN forget the refusal, or the masked text, that it may hold."""
+    return invalidate(desk, standing, why="restore")
+
+
+def verify_back(desk: Desk, standing: Standing) -> dict[str, Any]:
+    """Ask for the item as the public would. Raises NotServed; Transient when nobody answers."""
+    answer, restored = ask_public(desk, standing.item), standing.receipts["put_back"]
+    if answer.status < 400 and not is_another(answer.headers.get("ETag", ""), restored["etag"]):
+        return {"http": answer.status}
+    there = current(desk, standing.item)
+    if there and there["ETag"].strip('"') == restored["etag"]:
+        raise NotServed(f"HTTP {answer.status}", call="public.Head")
+    # Whoever owns it has changed or deleted it since.
+    return {"http": answer.status, "changed": True}
+
+
+def current(desk: Desk, item: Item) -> dict[str, Any] | None:
+    """What S3 says of what is under an item's key now; None where nothing is."""
+    try:
+        return call(desk.aws.store, desk.aws.s3.head_object, Bucket=item.bucket, Key=item.key)
+    except Gone:
+        return None
+
+
+def original(desk: Desk, standing: Standing) -> dict[str, Any]:
+    """What S3 says of the copy in quarantine. Raises Gone."""
+    return call(desk.aws.store, desk.aws.s3.head_object, **_copy_of(desk, standing))
+
+
+def is_masked_copy(standing: Standing, there: Mapping[str, Any]) -> bool:
+    """Whether what is there is what redaction wrote in place of the item."""
+    masked = standing.receipts.get("redact", {})
+    same_version = masked.get("version_id") == there.get("VersionId")
+    return bool(masked) and same_version and masked["etag"] == there["ETag"].strip('"')
+
+
+def is_put_back(desk: Desk, standing: Standing, there: Mapping[str, Any]) -> bool:
+    """Whether what is there is the original, put back by a run that may not have lived to record it.
+
+    The tag vouches for it, which only modfleet may set; a newer upload that was judged, and shown, is on record.
+    """
+    item = standing.item
+    if there["ContentLength"] != item.size or is_masked_copy(standing, there):
+        return False
+    if not is_shown(desk, item):
+        return False
+    if has_versions(item):
+        return desk.state.find_version(item.location, str(there.get("VersionId"))) is None
+    return bool(there["ETag"] == original(desk, standing)["ETag"])
+
+
+def is_shown(desk: Desk, item: Item) -> bool:
+    """Whether what is current under an item's key carries our tag."""
+    tags = call(desk.aws.store, desk.aws.s3.get_object_tagging, Bucket=item.bucket, Key=item.key)["TagSet"]
+    return {"Key": TAG, "Value": "allowed"} in tags
+
+
+def is_of_receipt(desk: Desk, receipt: Mapping[str, Any], item: Item) -> bool:
+    """Whether an event is about what `put_back` wrote."""
+    if has_versions(item):
+        return bool(receipt["version_id"] == item.version_id)
+    there = current(desk, item)
+    if there is None or there["ETag"].strip('"') != item.etag:
+        return False
+    # The same bytes uploaded again are another upload, with a caption of their own perhaps. S3 tells seconds.
+    same = (receipt["etag"], receipt["last_modified"]) == (item.etag, there["LastModified"].isoformat())
+    return same and is_shown(desk, item)
+
+
+def has_versions(item: Item) -> bool:
+    """Whether its version is its own: where versioning is suspended, every upload is `null`."""
+    return item.version_id not in (None, "null")
+
+
+def _copy_of(desk: Desk, standing: Standing) -> dict[str, str]:
+    return {"Bucket": desk.settings.quarantine_bucket, "Key": quarantine_key(standing.item)}
+
+
+def _write(desk: Desk, standing: Standing, *, over: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Copy the original over the masked text, or over nothing; returns what is there then."""
+    item, s3, source = standing.item, desk.aws.s3, _copy_of(desk, standing)
+    said = call(desk.aws.store, s3.get_object_tagging, **source)["TagSet"]
+    tags = with_verdict({tag["Key"]: tag["Value"] for tag in said}, "allowed")
+    target = {"Bucket": item.bucket, "Key": item.key}
+    tagging: dict[str, Any] = {"TaggingDirective": "REPLACE", "Tagging": urlencode(tags)}
+    if item.size > MAX_COPY_BYTES:
+        head = original(desk, standing)
+        extra = tagging | {name: head[name] for name in _SAID if name in head} | {"MetadataDirective": "REPLACE"}
+        call(desk.aws.store, s3.copy, CopySource=source, ExtraArgs=extra, **target)
+    else:
+        only_if = {"IfMatch": over["ETag"]} if over else {"IfNoneMatch": "*"}
+        # Moved: something came first, perhaps our own try, whose answer was lost. What is there now tells.
+        with suppress(Moved):
+            call(desk.aws.store, s3.copy_object, CopySource=source, **target, **tagging, **only_if)
+    if (there := current(desk, item)) is None:
+        raise Missing(Status.GONE)
+    return there
