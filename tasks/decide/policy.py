@@ -40,8 +40,8 @@ class Surface:
     text_in_images: bool = False
     #: What of a video is judged at once, as an image, while its job runs.
     first_look: FirstLook = "none"
-    #: JSON paths of the texts in a JSON or NDJSON object.
-    text_paths: tuple[str, ...] = ("text",)
+    #: JSON paths of the texts in a JSON or NDJSON object; without any, all its strings are looked at.
+    text_paths: tuple[str, ...] = ()
     #: What masked data is replaced by: `[EMAIL]`, `*****`, `█████` or `a****`.
     mask: Mask = "label"
     #: What the classifier is told about this place, in the operator's words.

@@ -61,8 +61,9 @@ def _surface(surface: Surface, policy: Policy) -> Plain:
         "first_look": surface.first_look,
         "mask": surface.mask,
         "toxicity": surface.toxicity,
-        "text": list(surface.text_paths),
     }
+    if surface.text_paths:
+        said["text"] = list(surface.text_paths)
     if surface.text_in_images:
         said["text_in_images"] = True
     if surface.about:

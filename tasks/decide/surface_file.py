@@ -63,7 +63,7 @@ def _surface(document: Document, entry: Field, *, labels: Entries) -> Surface | 
         pii=cast("Wanted", wanted["pii"]),
         text_in_images="text_in_images" in known and document.truth(known["text_in_images"]),
         first_look=cast("FirstLook", wanted["first_look"]),
-        text_paths=_text_paths(document, known["text"]) if "text" in known else ("text",),
+        text_paths=_text_paths(document, known["text"]) if "text" in known else (),
         mask=cast("Mask", wanted["mask"]),
         about=about,
         toxicity=cast("Toxicity", wanted["toxicity"]),

@@ -88,7 +88,7 @@ class Submission(BaseModel):
 
         Without its context: the public may read the object, and nobody masks what others have said before.
         """
-        return json.dumps({"text": self.text, "content_id": self.content_id}, ensure_ascii=False).encode()
+        return json.dumps({"text": self.text}, ensure_ascii=False).encode()
 
     def metadata(self) -> dict[str, str]:
         """What the object's metadata says of it."""

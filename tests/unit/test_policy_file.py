@@ -340,7 +340,7 @@ def test_every_change_of_meaning_is_another_version(old: str, new: str) -> None:
 
 def test_what_a_surface_may_say_and_what_holds_where_it_says_nothing() -> None:
     plain = parse_policy(TEXT).surface_for("a")
-    assert (plain.text_in_images, plain.first_look, plain.text_paths) == (False, "none", ("text",))
+    assert (plain.text_in_images, plain.first_look, plain.text_paths) == (False, "none", ())
     assert (plain.mask, plain.about, plain.toxicity) == ("label", "", "never")
     more = (
         "pii: always\n    text_in_images: true\n    first_look: frames\n    text: [title, $.body]\n    mask: first\n"

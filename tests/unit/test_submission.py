@@ -150,7 +150,7 @@ class TestStoring:
         assert replace(second, event_time=NOW) == first
         assert (upload.uploader, upload.content_id, upload.submitted) == ("Ünal", "post-1", said.text_sha256)
         stored = aws.s3.get_object(Bucket="uploads-example", Key="k")
-        assert json.loads(stored["Body"].read()) == {"text": "a fine day", "content_id": "post-1"}
+        assert json.loads(stored["Body"].read()) == {"text": "a fine day"}
         assert stored["ContentType"] == "application/json"
         assert stored["Metadata"][SUBMITTED] == said.text_sha256
 
