@@ -18,6 +18,7 @@ from worker.boot import lacking
 from worker.cost import cost
 from worker.dlq import dlq_app
 from worker.doctor import contested_names, examine
+from worker.hold import hold_app
 from worker.item import item_app
 from worker.known import known_app
 from worker.lines import shares
@@ -32,6 +33,7 @@ from worker.top import top
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 app.add_typer(item_app, name="item")
+app.add_typer(hold_app, name="hold")
 app.add_typer(dlq_app, name="dlq")
 app.add_typer(known_app, name="known")
 app.add_typer(policy_app, name="policy")

@@ -68,6 +68,8 @@ class Standing:
     would: tuple[str, ...] | None = None
     receipts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     history: tuple[Mapping[str, Any], ...] = ()
+    #: The day until which its original must be kept (a legal hold), as 2027-01-31; empty where it need not be.
+    held_until: str = ""
     decided_at: datetime | None = None
     #: From S3's event time until the public could no longer see it.
     time_to_takedown_ms: int | None = None
@@ -132,6 +134,7 @@ class Standing:
             "reused_from": self.reused_from,
             "receipts": {action: dict(receipt) for action, receipt in self.receipts.items()},
             "to_do": list(self.to_do),
+            "held_until": self.held_until or None,
             "dry_run": self.dry_run,
             "would": list(self.would or ()),
             "units": dict(self.units),
@@ -198,6 +201,7 @@ def from_row(row: Mapping[str, Any]) -> Standing:
         submitted=row.get("submitted", _NONE)["S"],
         post=row.get("post", _NONE)["S"],
         post_status=row.get("post_status", _NONE)["S"],
+        held_until=row.get("held_until", _NONE)["S"],
         parts=tuple(_part_item(item.bucket, *part) for part in json.loads(row["parts"]["S"])) if "parts" in row else (),
         progress={name: json.loads(said["S"]) for name, said in row.get("progress", {"M": {}})["M"].items()},
         tier=int(row["tier"]["N"]) if "tier" in row else None,
@@ -244,6 +248,7 @@ def _rarely(standing: Standing) -> dict[str, Any]:
         "reused_from": standing.reused_from,
         "post": standing.post,
         "post_status": standing.post_status,
+        "held_until": standing.held_until,
     }
     row: dict[str, Any] = {name: _s(said) for name, said in names.items() if said}
     if standing.would is not None:

@@ -154,6 +154,14 @@ class State:
             condition="#status = :ended",
         )
 
+    def keep(self, item: Item, *, until: str, entry: Mapping[str, Any]) -> None:
+        """Record a legal hold until a day, or its end where that is empty, with a line of history."""
+        self._update(
+            item,
+            "SET held_until = :until, history = list_append(history, :entry)",
+            values={":until": {"S": until}, ":entry": {"L": [{"S": json.dumps(entry, ensure_ascii=False)}]}},
+        )
+
     def let_go(self, item: Item) -> None:
         """Give the lease back, so that the next delivery can go on at once."""
         self._update(item, "SET lease_until = :none", values={":none": {"N": "0"}})

@@ -63,6 +63,7 @@ STANDINGS = st.builds(
     job_id=TEXT,
     job_started_at=st.none() | MOMENTS,
     lease_until=st.floats(0, 1e12),
+    held_until=TEXT,
     units=st.dictionaries(NAMES, st.floats(0, 1e9), max_size=3),
     usd=st.floats(0, 1e6),
 )
