@@ -84,7 +84,7 @@ def test_an_event_that_comes_before_the_decision_waits_for_it_and_looks_at_nothi
         waited.append(handle(watched(unserved.desk, watch), announced(unserved, put), attempt=1))
 
     desk = watched(unserved.desk, at_call("apply_guardrail", event_first))
-    assert handle(desk, submission(unique, VIOLATION), attempt=1) == Done("rejected")
+    assert handle(desk, submission(unique, f"{VIOLATION}, {unique}"), attempt=1) == Done("rejected")
     assert [type(outcome) for outcome in waited] == [Retry]
     put = written(unserved, unique)
     assert isinstance(handle(watched(unserved.desk, watch), announced(unserved, put), attempt=2), Skipped)
@@ -94,14 +94,18 @@ def test_an_event_that_comes_before_the_decision_waits_for_it_and_looks_at_nothi
 
 def test_a_text_whose_own_run_never_comes_back_is_judged_by_its_event(unserved: Fleet, unique: str) -> None:
     with pytest.raises(Crash):
-        handle(watched(unserved.desk, at_call("apply_guardrail", crash)), submission(unique, VIOLATION), attempt=1)
+        handle(
+            watched(unserved.desk, at_call("apply_guardrail", crash)),
+            submission(unique, f"{VIOLATION}, {unique}"),
+            attempt=1,
+        )
     (put,) = stored(unserved, unique)
     outcomes = [handle(unserved.desk, announced(unserved, put), attempt=number) for number in (1, 2, 3, 4)]
     assert [type(outcome) for outcome in outcomes] == [Retry, Retry, Retry, Done]
     standing = unserved.standing(put)
     assert standing is not None
     assert (standing.status, standing.content_id, standing.uploader) == (Status.REJECTED, unique, "u1")
-    assert handle(unserved.desk, submission(unique, VIOLATION), attempt=2) == Skipped("already rejected")
+    assert handle(unserved.desk, submission(unique, f"{VIOLATION}, {unique}"), attempt=2) == Skipped("already rejected")
 
 
 @pytest.mark.parametrize("text", ["a fine day", VIOLATION], ids=["fine", "violation"])
