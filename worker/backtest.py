@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -57,13 +58,14 @@ def backtest(
     names = dict.fromkeys(one.name for one in (*desk.policy.surfaces, *policy.surfaces))
     if surface and surface not in names:
         stop(f"no such surface: {surface}; there are {', '.join(names)}")
-    tally, flips = Tally(), []
+    tally, flips = Tally(), list[Flip]()
     try:
         with ExitStack() as stack:
             keep = stack.enter_context(_Csv(to_csv)) if to_csv else None
             pasts = _shown(desk, begin, surface, quiet=as_json)
             for flip in replay(pasts, policy, tally, against=other):
-                flips.append(flip)
+                if as_json or len(flips) < MOST:
+                    flips.append(replace(flip, past=replace(flip.past, findings=())))
                 if keep:
                     keep.write(flip)
     except Fault as fault:
@@ -168,12 +170,12 @@ def _print(console: Console, tally: Tally, flips: list[Flip], *, since: datetime
         labels.add_row(escape(printable(label)), _name(old), _name(new), f"{count:,}")
     console.print(labels)
     items = _table("item", "was", "would be", "because of")
-    for flip in flips[:MOST]:
+    for flip in flips:
         because = escape(printable(", ".join(flip.causes)))
         items.add_row(escape(printable(flip.past.location)), _name(flip.old), _name(flip.new), because)
     console.print(items)
-    if len(flips) > MOST:
-        console.print(f"and {len(flips) - MOST:,} more, which --json and --csv have", style="bright_black")
+    if tally.flips > len(flips):
+        console.print(f"and {tally.flips - len(flips):,} more, which --json and --csv have", style="bright_black")
 
 
 def _table(*titles: str) -> Table:

@@ -18,7 +18,7 @@ from tasks.decide.decision import Decision
 from tasks.decide.difference import differences
 from tasks.decide.explain import Explained, explain
 from tasks.decide.holding import Holding, holdings
-from tasks.decide.policy import Surface
+from tasks.decide.policy import Policy, Surface
 from tasks.decide.policy_file import PolicyError, parse_policy
 from tasks.decide.rule import Rule, Tier
 from tasks.record.standing import Standing
@@ -78,12 +78,14 @@ def show(
     held = {one.name: holdings(read, one, text) for one in chosen}
     if as_json:
         told = {one.name: {"settings": _plain(one), "labels": _told(held[one.name])} for one in chosen}
-        print_json({"version": read.version, "surfaces": told})
+        print_json({"version": read.version, "surfaces": told, "rules": _rules(read)})
         return
     console = Console()
     _say(f"{path} {read.version}")
     for one in chosen:
         _print_surface(console, one, held[one.name])
+    for name, does in _rules(read).items():
+        _say(f"rule {name}: {does}")
 
 
 @policy_app.command("explain")
@@ -141,6 +143,13 @@ def _policy_file() -> Path:
 def _plain(surface: Surface) -> dict[str, Any]:
     """A surface's settings, without the labels that are told beside them."""
     return {name: value for name, value in asdict(surface).items() if name != "labels"}
+
+
+def _rules(policy: Policy) -> dict[str, str]:
+    """What is seen together, or in its context, and what that leads to, by the rule's name."""
+    together = {one.name: f"{_TIER_WORDS[one.then]}, priority {one.priority}" for one in policy.rules.combinations}
+    relaxed = {one.name: f"{', '.join(one.relax)} at most {_TIER_WORDS[one.then]}" for one in policy.rules.exemptions}
+    return together | relaxed
 
 
 def _told(held: tuple[Holding, ...]) -> dict[str, Any]:

@@ -86,16 +86,18 @@ def _parts(value: object) -> Mapping[str, object] | None:
 
 
 def _is_judgement(change: _Change) -> bool:
-    return bool(change.step) or isinstance(change.old, Tier) or isinstance(change.new, Tier)
+    return bool(change.step) or any(isinstance(value, Tier | Ladder) for value in (change.old, change.new))
 
 
 def _line(changes: list[_Change]) -> str:
     one, subjects = changes[0], _subjects([change.subject for change in changes])
     if one.new is _ABSENT:
-        was = f", was {_value(one.old, one)}" if isinstance(one.old, Tier) else ""
+        was = f", was {_value(one.old, one)}" if isinstance(one.old, Tier | Ladder) else ""
         return f"{_about(one, subjects)} is not named any more{was}"
     if one.old is _ABSENT:
-        return f"{_about(one, subjects)} is new{f': {_value(one.new, one)}' if isinstance(one.new, Tier) else ''}"
+        return (
+            f"{_about(one, subjects)} is new{f': {_value(one.new, one)}' if isinstance(one.new, Tier | Ladder) else ''}"
+        )
     verb = "are" if ", " in subjects else "is"
     if not (_is_plain(one.old) and _is_plain(one.new)):
         return f"{_about(one, subjects)} {verb} changed"
@@ -127,17 +129,18 @@ def _subjects(names: list[str]) -> str:
 
 
 def _value(value: object, change: _Change) -> str:
+    if isinstance(value, Ladder):
+        said = {name: getattr(value, step) for step, name in _REACHED.items()}
+        return ", ".join(f"{name} from {at:g}" for name, at in said.items() if at is not None) or "ignored"
     if isinstance(value, Tier):
         return _DONE[value]
-    if value is None:
-        return "never" if change.step else "not given"
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, int | float):
         return _LEVEL_NAMES.get(value, f"{value:g}") if change.path[0] == "guardrail" else f"{value:g}"
-    if isinstance(value, str):
-        return value or '""'
-    return ", ".join(value) if isinstance(value, tuple) else str(value)
+    if isinstance(value, tuple):
+        return ", ".join(value) or "none"
+    return ("never" if change.step else "none") if value is None else str(value) or '""'
 
 
 def _is_plain(value: object) -> bool:

@@ -113,6 +113,8 @@ class TestShow:
         told = modfleet("policy", "show", "--surface", "feed", "--json").json
         assert (told["version"], list(told["surfaces"])) == (POLICY.version, ["feed"])
         assert told["surfaces"]["feed"]["settings"]["visibility"] == "after"
+        assert told["rules"]["doxxing"] == "held, priority normal"
+        assert told["rules"]["drawn-violence"] == "moderation/Violence at most held"
         assert told["surfaces"]["feed"]["labels"]["moderation/Violence/Graphic Violence/Blood & Gore"] == {
             "tiers": {"hold": 55, "reject": 85},
             "from": {"hold": "Graphic Violence", "reject": "Graphic Violence"},

@@ -37,7 +37,7 @@ WORDS: dict[str, list[Any]] = {
     "prefix": ["x/", ""],
     "about": ["", "for children"],
     "text_in_images": [True, False],
-    "text_paths": [("text",), ("a", "b")],
+    "text_paths": [(), ("a", "b")],
 }
 
 
@@ -161,6 +161,19 @@ SENTENCES = {
     "known: newest is new: held": ("confirmed-fine: allow", "confirmed-fine: allow\n  newest: hold"),
     "feed: hold is withhold, was flag": ("hold: flag", "hold: withhold"),
     'feed: about is For children., was ""': ('prefix: ""', 'prefix: ""\n    about: For children.'),
+    "feed: Weapons is new: held from 40, rejected from 90": (
+        'prefix: ""',
+        'prefix: ""\n    labels: {Weapons: {hold: 40}}',
+    ),
+    "rules: doxxing then is rejected, was held": (
+        "    then: hold\n  minors-and-nudity",
+        "    then: reject\n  minors-and-nudity",
+    ),
+    "rules: doxxing when is changed": ("pii/NAME: 80", "pii/NAME: 70"),
+    "rules: shouting is new": (
+        "\nrules:\n",
+        "\nrules:\n  shouting: {when: {all of: {guardrail/INSULTS: LOW, guardrail/HATE: LOW}}, then: hold}\n",
+    ),
     "surfaces: stories is new": (
         "surfaces:\n",
         "surfaces:\n  stories: {prefix: stories/, visibility: after, hold: flag}\n",
