@@ -47,7 +47,7 @@ def _title(view: FleetView) -> RenderableType:
     if view.lost:
         name.append(f"   {len(view.lost)} lost", "bold red")
     if any(beat.dry_run for beat in view.workers if beat.worker not in view.lost):
-        name.append("   DRY RUN: nothing is taken down", "bold white on red")
+        name.append("   DRY RUN, no takedowns", "bold white on red")
     if view.fail_open:
         name.append(f"   {view.fail_open} ALLOWED UNSEEN", "bold white on red")
     line.add_row(name, Text(f"{datetime.fromtimestamp(view.at, UTC):%H:%M:%S} UTC, the last minute", "bright_black"))

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from config.lanes import LANES
 from worker.fleet import FORGOTTEN_SECONDS, LOST_SECONDS, Depth, FleetView, view_of
-from worker.heartbeat import CallBeat, Heartbeat, LaneBeat
+from worker.heartbeat import CallBeat, Heartbeat, LaneBeat, from_json, to_json
 from worker.metrics import Spread, bucket_of
 from worker.screen import MOST_WORKERS, draw
 
@@ -121,6 +121,13 @@ def test_a_busy_fleet_fits_a_hundred_columns_and_thirty_lines() -> None:
 def test_what_was_allowed_unseen_cannot_be_overlooked() -> None:
     assert "1 ALLOWED UNSEEN" in plain(seen(BEAT, OTHER))[0]
     assert "UNSEEN" not in plain(seen(BEAT))[0]
+
+
+def test_a_dry_run_cannot_be_overlooked_even_where_one_worker_of_many_is_in_it() -> None:
+    dry = from_json(to_json(replace(OTHER, dry_run=True, fail_open=0)))
+    title = plain(seen(BEAT, dry))
+    assert any("DRY RUN, no takedowns" in line for line in title[:1])
+    assert not any("DRY RUN" in line for line in plain(seen(BEAT, OTHER)))
 
 
 def test_json_has_the_same_numbers_and_no_buckets() -> None:
