@@ -59,7 +59,7 @@ def _combination(
     then = document.choice(said["then"], ("hold", "reject")) if "then" in said else None
     priority = document.choice(said["priority"], get_args(Priority)) if "priority" in said else None
     when = _groups(document, said["when"]) if "when" in said else ()
-    if when and all(_is_context(condition) for group in when for condition in group.of):
+    if when and all(_is_context(condition, known=known) for group in when for condition in group.of):
         document.blame(said["when"].line, f"{entry.name}: names only context, which is no violation by itself")
     return Combination(
         name=entry.name,
@@ -189,5 +189,7 @@ def _threshold(document: Document, entry: Field, *, label: str | None) -> float 
     return document.number(entry, most=MOST) if level is None else level
 
 
-def _is_context(condition: Condition) -> bool:
-    return condition.label.partition("/")[0] in CONTEXT
+def _is_context(condition: Condition, *, known: Mapping[str, Tier]) -> bool:
+    """A list of known violations is no context."""
+    kind, _, name = condition.label.partition("/")
+    return kind == "content-type" or (kind == "known" and known.get(name) is Tier.ALLOW)

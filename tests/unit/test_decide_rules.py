@@ -164,6 +164,11 @@ def test_a_rule_of_the_classifiers_can_be_a_condition() -> None:
         assert decide([nude, verdict], policy, policy.surfaces[-1]).priority == priority
 
 
+def test_a_list_of_known_violations_can_be_a_condition_alone() -> None:
+    policy = parse_policy(f"{RULES}  bad: {{when: {{all of: {{known/bad: seen}}}}, then: reject, priority: top}}\n")
+    assert decide([seen("known/bad/1", 100)], policy, policy.surfaces[-1]).priority == "top"
+
+
 def test_the_classifier_is_not_asked_about_what_a_combination_rejects() -> None:
     gray, minors = seen("guardrail/HATE", 60), (seen("guardrail/topic/minors", 0), seen("moderation/Explicit", 20))
     assert POLICY.is_gray([gray])
@@ -267,6 +272,7 @@ MISTAKES = [
      'pii/NAME: must be from 0 to 100 (it is "101")'),
     ("a: {when: {any of: {moderation/Violence: 1}, all of: {moderation/Weapons: 1}}, then: hold}",
      f'all of: "moderation/Violence/Weapons" and "moderation/Violence" in line {LINE} are met by one'),
+    ("a: {when: {any of: {known/fine: 1}}, then: hold}", "a: names only context, which is no violation by itself"),
     ("a: {when: {any of: {content-type/Illustrated: 1}}, then: hold}",
      "a: names only context, which is no violation by itself"),
     ("a: {when: {any of: {pii/NAME: 1}}, unless: {pii/AGE: 1}, then: hold}",
