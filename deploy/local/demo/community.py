@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
-from deploy.local.demo.media import card, flagged, jpeg, pan, photo, png
+from deploy.local.demo.media import card, flagged, heic, jpeg, moving, pan, photo, png
 from deploy.local.demo.post import Expected, Post
 
 ALLOWED = Expected("allowed")
@@ -12,7 +13,7 @@ ALLOWED = Expected("allowed")
 
 def community() -> tuple[Post, ...]:
     """All posts, in the order in which they are uploaded."""
-    return (*_avatars(), *_photos(), *_texts(), *_videos(), *_odd_ones())
+    return (*_avatars(), *_photos(), *_texts(), *_videos(), *_other_formats(), *_odd_ones())
 
 
 def crowd() -> tuple[Post, ...]:
@@ -20,7 +21,7 @@ def crowd() -> tuple[Post, ...]:
     photos = [photo(name) for name in ("coffee.png", "chelsea.png", "rocket.jpg")]
     rejected = Expected("rejected", "labels/Violence/Weapons")
     return tuple(
-        _post(f"feed/crowd/{n:02}.jpg", jpeg(photos[n % 3], Weapons=97), "crowd", rejected)
+        _post(f"feed/crowd/{n:02}.jpg", jpeg(photos[n % 3], Weapons=91 + n / 4), "crowd", rejected)
         if n % 3 == 0
         else _post(f"feed/crowd/{n:02}.jpg", jpeg(photos[n % 3], Weapons=n), "crowd", ALLOWED)
         for n in range(24)
@@ -101,6 +102,33 @@ def _videos() -> Iterator[Post]:
     yield _post("feed/watch-till-end.mp4", explicit, "creep", Expected("rejected", "labels/Explicit"))
     armed = pan(photo("grass.png")) + card(seen).encode()
     yield _post("messages/range-day.mp4", armed, "dealer", Expected("rejected", "labels/Violence/Weapons"))
+
+
+def _other_formats() -> Iterator[Post]:
+    """What Rekognition does not read as it is, other languages and shapes of text, and the same file once more."""
+    cat, rocket = photo("chelsea.png"), photo("rocket.jpg")
+    yield _post("feed/summit.heic", heic(photo("coffee.png")), "zoe", ALLOWED)
+    explicit = Expected("rejected", "labels/Explicit")
+    yield _post("feed/party.webp", moving([cat, cat.rotate(180), flagged(cat.size)]), "creep", explicit)
+    yield _text(
+        "feed/wohnung.txt",
+        "Wir suchen eine Wohnung in Köln, gern mit Balkon. Schreibt bitte an jonas.weber@example.org!",
+        "jonas",
+        Expected("redacted", "pii/EMAIL"),
+        "jonas.weber@example.org",
+    )
+    offer = "D0uble your b.i.t.c.ö.i.n within 24 hours, ask me how"
+    yield _text("feed/offer.txt", offer, "crypto-carl", Expected("held", "term/spam"))
+    order = {"id": 7, "text": "I paid from DE89 3704 0044 0532 0130 00 on Monday.", "tags": ["order"]}
+    yield _text(
+        "messages/order.json",
+        json.dumps(order),
+        "lea",
+        Expected("redacted", "pii/INTERNATIONAL_BANK_ACCOUNT_NUMBER"),
+        "3704 0044 0532",
+    )
+    rifle = Expected("rejected", "labels/Violence/Weapons")
+    yield _post("feed/rifle-again.jpg", jpeg(rocket, Weapons=97.5), "dealer2", rifle)
 
 
 def _odd_ones() -> Iterator[Post]:

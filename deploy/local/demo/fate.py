@@ -30,6 +30,10 @@ class Fate:
     decided_at: datetime | None
     #: From S3's event time until the public could no longer see it; None where it still can.
     takedown_ms: int | None
+    #: Dollars for AI services, as modfleet estimates them.
+    usd: float = 0.0
+    #: Whether the same bytes had been looked at before, so that nobody looked again.
+    is_reused: bool = False
 
     @property
     def is_final(self) -> bool:
@@ -58,6 +62,8 @@ def read_fate(row: Mapping[str, Any]) -> Fate:
         receipts={action: receipts[action] for action in planned},
         decided_at=datetime.fromisoformat(row["decided_at"]["S"]) if "decided_at" in row else None,
         takedown_ms=int(row["time_to_takedown_ms"]["N"]) if "time_to_takedown_ms" in row else None,
+        usd=float(row["usd"]["N"]) if "usd" in row else 0.0,
+        is_reused=bool(row.get("reused_from", {}).get("S")),
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import av
 import numpy as np
+import pillow_heif
 from PIL import Image
 
 from deploy.local.ai.cards import MARKER
@@ -48,6 +49,19 @@ def png(image: Image.Image, **labels: float) -> bytes:
     return _encoded(image, "PNG") + _labels(labels)
 
 
+def heic(image: Image.Image) -> bytes:
+    """As a phone takes it."""
+    out = io.BytesIO()
+    pillow_heif.from_pillow(image).save(out, quality=80)
+    return out.getvalue()
+
+
+def moving(frames: list[Image.Image]) -> bytes:
+    """An animated WebP of frames of one size."""
+    first, *others = frames
+    return _encoded(first, "WEBP", save_all=True, append_images=others, duration=400, lossless=True)
+
+
 def card(document: object) -> str:
     """A test card, to be put anywhere into a text or an object."""
     return MARKER + json.dumps(document)
@@ -79,7 +93,7 @@ def _frames(image: Image.Image, *, count: int, inside: tuple[float, float] | Non
         yield wide.crop((left, top, left + width, top + height))
 
 
-def _encoded(image: Image.Image, form: str, **options: int) -> bytes:
+def _encoded(image: Image.Image, form: str, **options: Any) -> bytes:
     out = io.BytesIO()
     image.save(out, form, **options)
     return out.getvalue()

@@ -83,10 +83,17 @@ class Summary:
         facts = Table.grid(padding=(0, 2))
         facts.add_row(Text("uploads", "dim"), self._counts())
         facts.add_row(Text("time to takedown", "dim"), _spoken(self.takedowns, of_videos=self.took_videos_down))
+        facts.add_row(Text("AI services", "dim"), self._cost())
         verdict = Text(f"{passed} of {len(self.checks)} passed", "bold green" if self.ok else "bold red")
         verdict.append(f"   {self.seconds:.0f} s altogether", "not bold dim default")
         facts.add_row(Text("checks", "dim"), verdict)
         return facts
+
+    def _cost(self) -> Text:
+        fates = [trace.fate for trace in self.evidence.traces if trace.fate]
+        usd, known = sum(fate.usd for fate in fates), sum(fate.is_reused for fate in fates)
+        said = Text(f"${usd:.3f}", "bold").append("  by AWS's list prices", "not bold dim default")
+        return said.append(f"; {known} not looked at again: the same bytes as before" if known else "", "dim")
 
     def _counts(self) -> Text:
         counts = self.outcomes

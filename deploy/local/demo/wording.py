@@ -31,7 +31,7 @@ _UNREADABLE = {
     "image-bomb": "image of too many pixels",
     "video-job": "broken video",
     "text-size": "text too long",
-    "text-encoding": "text not in UTF-8",
+    "text-encoding": "text in no known encoding",
 }
 _PII = {
     "EMAIL": "e-mail",
@@ -54,6 +54,8 @@ def seen(fate: Fate) -> tuple[str, str]:
         return "nothing", ""
     others = {f["label"] for f in decisive if not finding["label"].startswith(f["label"])}
     what, sure = _said(finding)
+    if fate.is_reused:
+        return what, f"{sure}, known"
     return what, f"{sure} +{len(others)}" if others else sure
 
 
@@ -105,6 +107,8 @@ def _said(finding: Mapping[str, Any]) -> tuple[str, str]:
         return ("cleared by classifier", "") if rest == "allow" else (finding["rule"], f"severity {severity}")
     if kind == "unreadable":
         return _UNREADABLE.get(rest, f"unreadable: {rest.replace('-', ' ')}"), ""
+    if kind == "term":
+        return "banned words", ""
     return (_named_pii(finding), "") if kind == "pii" else (rest or kind, _percent(finding))
 
 
@@ -128,4 +132,7 @@ def _percent(finding: Mapping[str, Any]) -> str:
 
 
 def _when(finding: Mapping[str, Any]) -> str:
+    part = str(finding.get("part", ""))
+    if part.startswith("frame:"):
+        return f" in frame {part.removeprefix('frame:').split()[0]}"
     return f" at {finding['time_ms'][0] / 1000:g} s" if finding.get("time_ms") else ""
