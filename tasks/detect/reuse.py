@@ -30,7 +30,7 @@ from tasks.intake.upload import Upload, open_upload, with_body
 from tasks.item import Item
 from tasks.ledger import looked, note_looked
 from tasks.record.known import DETECTOR as KNOWN
-from tasks.record.memory import MAX_FINDINGS_BYTES, Memory, packed
+from tasks.record.memory import Memory, is_too_long
 from tasks.record.seen import Recall
 from tasks.record.seen_rows import hint_of
 from tasks.record.standing import Standing
@@ -162,8 +162,6 @@ def remember(desk: Desk, item: Item, findings: tuple[Finding, ...], *, kind: Kin
     name = _name_of(desk, item, sha256)
     # A thumbnail is another object, which only this upload may have named.
     findings = tuple(finding for finding in findings if finding.part != THUMBNAIL)
-    if not all(map(_is_lasting, findings)) or len(packed(findings)) > MAX_FINDINGS_BYTES:
-        return (desk.seen.rows.forget(name),)
     detectors = _looked_at(kind, findings)
     desk.seen.newest.note(detectors)
     memory = Memory(
@@ -176,6 +174,8 @@ def remember(desk: Desk, item: Item, findings: tuple[Finding, ...], *, kind: Kin
         looked_at=desk.now().timestamp(),
         sha256=sha256,
     )
+    if is_too_long(memory) or not all(map(_is_lasting, findings)):
+        return (desk.seen.rows.forget(name),)
     return (desk.seen.rows.write(memory),)
 
 

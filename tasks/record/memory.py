@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,8 +14,12 @@ from tasks.item import Item
 from tasks.record.jobs import fields_of, item_from
 from tasks.record.standing import finding_from
 
-#: Bytes of compressed findings; more (an hour of film in which everything happens) is looked at again.
-MAX_FINDINGS_BYTES = 100_000
+#: Findings that fit into a row without a doubt.
+MANY = 100
+#: Characters from which compressing pays.
+LONG = 2_000
+#: Bytes of a compressed memory; more (an hour of film in which everything happens) is looked at again.
+MAX_BYTES = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,29 +62,24 @@ class Newest:
 
 
 def values_of(memory: Memory) -> dict[str, Any]:
-    """What is remembered, as values of an update."""
-    row: dict[str, Any] = {
-        ":kind": _s(memory.kind),
-        ":chain": _s(memory.chain),
-        ":findings": {"B": packed(memory.findings)},
-        ":detectors": _s(json.dumps(dict(memory.detectors))),
-        ":source": _s(json.dumps(fields_of(memory.source))),
-        ":looked_at": _n(memory.looked_at),
-    }
-    return row | ({":sha256": _s(memory.sha256)} if memory.sha256 else {})
+    """What is remembered, as values of an update: few, because each costs its time on every upload."""
+    row = {":memory": packed(memory), ":looked_at": {"N": repr(memory.looked_at)}}
+    return row | ({":sha256": {"S": memory.sha256}} if memory.sha256 else {})
 
 
 def memory_from(name: str, row: Mapping[str, Any]) -> Memory:
     """What is remembered in a row that has such values."""
+    ((form, value),) = row["memory"].items()
+    said = json.loads(zlib.decompress(value) if form == "B" else value)
     return Memory(
         name=name,
-        kind=Kind(row["kind"]["S"]),
-        chain=row["chain"]["S"],
-        findings=tuple(finding_from(fields) for fields in json.loads(zlib.decompress(row["findings"]["B"]))),
-        detectors=json.loads(row["detectors"]["S"]),
-        source=item_from(json.loads(row["source"]["S"])),
+        kind=Kind(said["kind"]),
+        chain=said["chain"],
+        findings=tuple(map(finding_from, said["findings"])),
+        detectors=said["detectors"],
+        source=item_from(said["source"]),
         looked_at=float(row["looked_at"]["N"]),
-        sha256=row.get("sha256", _s(""))["S"],
+        sha256=row["sha256"]["S"] if "sha256" in row else "",
     )
 
 
@@ -90,14 +89,19 @@ def _is_newer(version: str, than: str) -> bool:
     return len(numbers) == 2 and numbers[0] > numbers[1]
 
 
-def packed(findings: Sequence[Finding]) -> bytes:
-    """Findings as they are stored."""
-    return zlib.compress(json.dumps([asdict(finding) for finding in findings], separators=(",", ":")).encode())
+def packed(memory: Memory) -> dict[str, Any]:
+    """All but when and the digest, as DynamoDB has it: text, or compressed where it is long."""
+    said = {
+        "kind": memory.kind,
+        "chain": memory.chain,
+        "findings": [asdict(finding) for finding in memory.findings],
+        "detectors": dict(memory.detectors),
+        "source": fields_of(memory.source),
+    }
+    text = json.dumps(said, separators=(",", ":"))
+    return {"S": text} if len(text) <= LONG else {"B": zlib.compress(text.encode())}
 
 
-def _s(text: str) -> dict[str, str]:
-    return {"S": str(text)}
-
-
-def _n(number: float) -> dict[str, str]:
-    return {"N": repr(number)}
+def is_too_long(memory: Memory) -> bool:
+    """Whether there is too much of it to be kept in a row."""
+    return len(memory.findings) > MANY and len(packed(memory).get("B", b"")) > MAX_BYTES

@@ -129,11 +129,9 @@ class SeenRows:
             "Update": {
                 "TableName": self.table,
                 "Key": _key(memory.name),
-                "UpdateExpression": f"SET {digest[0]}kind = :kind, chain = :chain, findings = :findings, "
-                "detectors = :detectors, #source = :source, looked_at = :looked_at, "
+                "UpdateExpression": f"SET {digest[0]}memory = :memory, looked_at = :looked_at, "
                 # A row that a list of known content hints at must outlive its findings.
                 f"expires = if_not_exists(keep_until, :expires) {_END_OF_CLAIM}{digest[1]}",
-                "ExpressionAttributeNames": {"#source": "source"},
                 "ExpressionAttributeValues": {
                     **values_of(memory),
                     ":expires": _n(int(memory.looked_at) + self.keep_days * 86_400),

@@ -18,7 +18,7 @@ from tasks.detect.reuse import chain_of, plain, remember
 from tasks.fail_open import fails_open
 from tasks.intake.upload import Upload
 from tasks.item import Item
-from tasks.record.memory import Memory, Newest, memory_from, values_of
+from tasks.record.memory import Memory, Newest, is_too_long, memory_from, values_of
 from tasks.record.seen import Seen
 from tasks.record.seen_rows import SeenRows, hint_of
 from tasks.record.standing import Standing, Status
@@ -122,13 +122,14 @@ def test_of_a_bucket_without_versions_nothing_is_remembered(desk: Desk) -> None:
     assert remember(desk, replace(ITEM, version_id=None), (), kind=Kind.IMAGE, chain="c", sha256="") == ()
 
 
+@pytest.mark.parametrize("many", [1, 500])
 @pytest.mark.parametrize("sha256", ["", "0" * 64])
-def test_a_memory_comes_back_from_its_row_as_it_was(sha256: str) -> None:
+def test_a_memory_comes_back_from_its_row_as_it_was(sha256: str, many: int) -> None:
     memory = Memory(
         name=hint_of(ITEM),
         kind=Kind.IMAGE,
         chain="c",
-        findings=(SEEN, replace(SEEN, time_ms=(1, 2), span=(3, 4), part="frame:1")),
+        findings=(SEEN, replace(SEEN, time_ms=(1, 2), span=(3, 4), part="frame:1")) * many,
         detectors={"rekognition-image": "7.0"},
         source=ITEM,
         looked_at=NOW.timestamp(),
@@ -136,6 +137,13 @@ def test_a_memory_comes_back_from_its_row_as_it_was(sha256: str) -> None:
     )
     row = {name.removeprefix(":"): value for name, value in values_of(memory).items()}
     assert memory_from(memory.name, row) == memory
+    assert not is_too_long(memory)
+
+
+def test_what_would_not_fit_into_a_row_is_not_remembered(desk: Desk) -> None:
+    found = tuple(replace(SEEN, confidence=number / 7, time_ms=(number, number * 3)) for number in range(20_000))
+    (beside,) = remember(desk, ITEM, found, kind=Kind.VIDEO, chain="c", sha256="")
+    assert "looked_at" not in beside["Update"]["UpdateExpression"]
 
 
 @pytest.mark.parametrize(
