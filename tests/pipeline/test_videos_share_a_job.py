@@ -165,7 +165,7 @@ def test_a_joined_job_that_fails_is_followed_by_one_of_ones_own(
     assert begin(fleet, desk, first, second) == [RUNNING] * 2
     assert len(starts) == 1
     work(fleet, desk, first, second)
-    assert [stands(fleet, put).rules for put in (first, second)] == [("unreadable/video-job",)] * 2
+    assert [stands(fleet, put).rules for put in (first, second)] == [("unreadable/video-codec",)] * 2
     assert len(starts) == 2
 
 

@@ -77,7 +77,7 @@ def test_a_job_that_fails_holds_the_video(
     put = unserved.put(f"feed/{unique}.mp4", video()[:600])
     assert handle(unserved.desk, unserved.event_of(put), attempt=1) == RUNNING
     work(put)
-    assert (_stands(unserved, put).status, _stands(unserved, put).rules) == (Status.HELD, ("unreadable/video-job",))
+    assert (_stands(unserved, put).status, _stands(unserved, put).rules) == (Status.HELD, ("unreadable/video-codec",))
     assert unserved.case(put)
 
 
