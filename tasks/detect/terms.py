@@ -7,10 +7,10 @@ letters drawn out, and letters set apart ("v i a g r a") are read as what they s
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import chain, islice
+from itertools import islice
 
 from tasks.detect.finding import Finding
 from tasks.detect.fold import Folded
@@ -88,17 +88,44 @@ class Terms:
         note_looked(DETECTOR, self.version)
         folded = Folded(text)
         rows = [row.span() for row in _ROW.finditer(folded.letters)]
-        return tuple(finding for one in self.lists for finding in _found(one, folded, rows, _sign(one, self, part)))
+        read = Read(folded, rows)
+        return tuple(finding for one in self.lists for finding in _found(one, read, _sign(one, self, part)))
 
 
 NO_TERMS = Terms()
 
 
-def _found(one: TermList, folded: Folded, rows: Iterable[tuple[int, int]], sign: Finding) -> Iterator[Finding]:
-    in_rows = (span for row in rows for span in one.spans_in_row(folded.letters, row))
-    spans = sorted({*islice(chain(one.spans(folded.letters), in_rows), MAX_FINDINGS + 1)})
+@dataclass(frozen=True)
+class Read:
+    """A folded text, and the rows of single letters in it."""
+
+    folded: Folded
+    rows: list[tuple[int, int]]
+
+    def spans(self, one: TermList) -> Iterator[tuple[int, int]]:
+        """Where in the folded letters a list's terms stand."""
+        yield from one.spans(self.folded.letters)
+        for row in self.rows:
+            yield from one.spans_in_row(self.folded.letters, row)
+        if self.rows:
+            # Words of a term beside another one that is set apart: "double your b.i.t.c.o.i.n".
+            for begin, end in one.spans("".join(self.folded.letters[at] for at in self._together)):
+                yield self._together[begin], self._together[end - 1] + 1
+
+    @cached_property
+    def _together(self) -> list[int]:
+        """Where the letters stand of which the text is left once nothing stands between those of a row."""
+        letters, kept, last = self.folded.letters, [], 0
+        for begin, end in self.rows:
+            kept += [*range(last, begin), *(letter.start() for letter in _LETTER.finditer(letters, begin, end))]
+            last = end
+        return [*kept, *range(last, len(letters))]
+
+
+def _found(one: TermList, read: Read, sign: Finding) -> Iterator[Finding]:
+    spans = sorted({*islice(read.spans(one), MAX_FINDINGS + 1)})
     for span in spans[:MAX_FINDINGS]:
-        yield replace(sign, span=folded.place(*span))
+        yield replace(sign, span=read.folded.place(*span))
     if len(spans) > MAX_FINDINGS:
         yield unreadable("term-count", detector=DETECTOR, detector_version=sign.detector_version, part=sign.part)
 

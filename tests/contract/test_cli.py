@@ -238,7 +238,7 @@ class TestBeingConfigured:
 
     def test_a_policy_that_is_none_is_refused_by_line(self, modfleet: Callable[..., Said], tmp_path: Path) -> None:
         wrong = tmp_path / "policy.yaml"
-        wrong.write_text((CONFIG / "policy.yaml").read_text("utf-8").replace("Weapons:", "Wepons:", 1), "utf-8")
+        wrong.write_text((CONFIG / "policy.yaml").read_text("utf-8").replace("\n  Weapons:", "\n  Wepons:", 1), "utf-8")
         said = modfleet("doctor", MODFLEET_POLICY_FILE=str(wrong))
         assert (said.code, said.out) == (2, "")
         assert said.err.startswith("modfleet: policy.yaml:")

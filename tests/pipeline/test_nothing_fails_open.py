@@ -151,7 +151,7 @@ def test_an_upload_with_as_many_tags_as_s3_takes_is_still_taken_down(body: bytes
 
 
 def test_bytes_that_are_no_text_are_held(unserved: Fleet, desk: Desk, unique: str) -> None:
-    put = unserved.put(f"feed/{unique}", b"\xff\xfe\x00 not utf-8 at all \x9c")
+    put = unserved.put(f"feed/{unique}", b"\x01\xfe\x00 no text in any encoding \x9c")
     handle(desk, unserved.event_of(put), attempt=1)
     standing = unserved.standing(put)
     assert standing is not None
