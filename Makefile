@@ -18,8 +18,8 @@ up: $(VENV)/.local ## run the local cloud and a worker until Ctrl-C
 	@$(RUN).run up
 cloud: $(VENV)/.local ## run the local cloud alone until Ctrl-C
 	@$(RUN).run cloud
-test: $(VENV)/.dev ## run the tests (T="-k name" for some of them)
-	@$(BIN)/python -m pytest $(T)
+test: $(VENV)/.dev ## run the tests, a file to each core at a time (T="-k name" for some of them, one after the other)
+	@$(BIN)/python -m pytest $(or $(T),--numprocesses auto --dist loadfile)
 bench: $(VENV)/.dev ## measure speed and cost beside stock Celery and a boto3 loop (QUICK=1 under 90 s; 8 minutes otherwise)
 	@$(BIN)/python -m tests.bench $(if $(QUICK),--quick)
 chaos: $(VENV)/.dev ## kill workers and break AWS in every way, and count what was lost: nothing (8 minutes)
