@@ -30,7 +30,7 @@ class Floor:
     def __init__(self, workload: str, *, threads: int, lean: bool) -> None:
         """Nothing runs until `start`."""
         self.by_hand = ByHand(LEAN if lean else PLAIN)
-        self.work = self.by_hand.work[workload]
+        self.work, self.ahead = self.by_hand.work[workload], self.by_hand.ahead.get(workload)
         self.url = os.environ["BENCH_QUEUE_URL"]
         self.received: Queue[Message] = Queue(maxsize=threads + 2 * GROUP)
         self.done: SimpleQueue[tuple[str, str | None]] = SimpleQueue()
@@ -50,7 +50,10 @@ class Floor:
         """Receive."""
         receive: Callable[..., dict[str, Any]] = self.by_hand.sqs.receive_message
         while True:
-            for message in receive(QueueUrl=self.url, MaxNumberOfMessages=10, WaitTimeSeconds=20).get("Messages", []):
+            messages = receive(QueueUrl=self.url, MaxNumberOfMessages=10, WaitTimeSeconds=20).get("Messages", [])
+            if messages and self.ahead:
+                self.ahead([message["Body"] for message in messages])
+            for message in messages:
                 self.received.put(message)
 
     def run(self) -> None:

@@ -100,6 +100,7 @@ def test_the_loop_by_hand_does_each_image_with_the_calls_that_are_claimed_for_it
     each = ("s3.GetObject", "rekognition.DetectModerationLabels", "dynamodb.TransactWriteItems")
     assert [calls[name] for name in each] == [30, 30, 30]
     assert calls["sqs.DeleteMessageBatch"] == calls["s3.PutObject"] <= 6
+    assert calls["dynamodb.BatchExecuteStatement"] == 3
 
 
 def test_percentiles_and_spreads_are_of_what_was_measured() -> None:
