@@ -16,6 +16,9 @@ from tasks.aws.limiter import Limiter, Row
 from tasks.aws.ration import LONGEST_WAIT, Ration
 from tasks.aws.session import Aws, connect
 from tasks.aws.slots import Slots
+from tasks.item import Item
+from tasks.record.standing import Standing, Status
+from tasks.record.state import State, Taken
 
 THREADS = 12
 
@@ -90,6 +93,24 @@ def test_a_writer_that_comes_too_late_is_told_what_was_written(world: tuple[Aws,
     second = first.next_turn()
     assert row.write(second, over=first) is second
     assert row.write(late, over=first) == second
+
+
+def test_of_many_who_want_to_act_on_an_item_one_may(world: tuple[Aws, Settings], unique: str) -> None:
+    aws, settings = world
+    state, now = State(aws, settings.items_table), datetime.now(UTC)
+    item = Item(bucket="uploads-example", key=unique, version_id="v1", etag="e1", size=10, sequencer="", event_time=now)
+    state.decide(Standing(item=item, status=Status.PENDING, tier=3, plan=("hide",), decided_at=now))
+    taken, refused = list[float](), list[float]()
+
+    def work(_: int) -> None:
+        try:
+            taken.append(state.take(item, now=1000.0, seconds=60).lease_until)
+        except Taken as holder:
+            refused.append(holder.until)
+
+    at_once(work)
+    assert taken == [1060.0]
+    assert refused == [1060.0] * (THREADS - 1)
 
 
 def test_no_slot_is_given_twice(world: tuple[Aws, Settings]) -> None:
