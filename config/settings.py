@@ -194,6 +194,11 @@ class Settings(BaseSettings):
             raise ValueError("MODFLEET_VIDEO_TOPIC_ARN and MODFLEET_VIDEO_ROLE_ARN go together: set both or none")
         return self
 
+    @property
+    def crash_seconds(self) -> float:
+        """In how many seconds a crashed worker's uploads come back: no longer may anything be held for it."""
+        return float(self.visibility_seconds or LANES["uploads"].visibility)
+
     def queue_url(self, lane: str) -> str:
         """The lane's queue URL."""
         return str(getattr(self, f"{LANES[lane].name}_queue_url"))

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from config.lanes import LANES
 from config.prices import UNPRICED, Prices
 from config.settings import Settings
 from tasks.aws.budget import Budget
@@ -71,7 +70,7 @@ class Desk:
 
         As long as a crashed worker's message is hidden: whoever gets it finds the lease over.
         """
-        return float(self.settings.visibility_seconds or LANES["uploads"].visibility)
+        return self.settings.crash_seconds
 
     @contextmanager
     def ledger(self) -> Iterator[None]:

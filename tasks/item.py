@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,3 +47,13 @@ class Item:
         """64 hex digits that name this version of this object, for tokens and log lines."""
         name = "\0".join((self.bucket, self.key, self.version))
         return hashlib.sha256(name.encode()).hexdigest()
+
+
+def fields_of(item: Item) -> dict[str, Any]:
+    """An item as JSON has it."""
+    return asdict(item) | {"event_time": item.event_time.isoformat()}
+
+
+def item_from(fields: dict[str, Any]) -> Item:
+    """The item that `fields_of` wrote."""
+    return Item(**{**fields, "event_time": datetime.fromisoformat(fields["event_time"])})

@@ -93,7 +93,7 @@ def judge(desk: Desk, item: Item, upload: Upload, met: Met, *, within: bool) -> 
     if upload.tagged and not desk.settings.dry_run and (outcome := without_its_own_verdict(desk, item)):
         return outcome
     try:
-        manifest = read_post(desk, item, upload)
+        upload, manifest = read_post(desk, item, upload)
     except (Gone, Moved):
         return set_aside(desk, item, Status.GONE)
     if manifest is None:

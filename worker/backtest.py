@@ -6,7 +6,7 @@ import csv
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -52,7 +52,8 @@ def backtest(
     No detector is asked, so nothing is billed but one read of the items table. What the new policy would have looked
     for and the old one did not is not among the findings, and a post has the verdicts that its parts had then.
     """
-    desk, now = open_desk(), datetime.now(UTC)
+    desk = open_desk()
+    now = desk.now()
     policy, other = read_policy(new), read_policy(against) if against else None
     begin = since_when(since, now=now) or stop(f"--since {since}: neither a day nor like 7d or 24h")
     names = dict.fromkeys(one.name for one in (*desk.policy.surfaces, *policy.surfaces))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from contextlib import suppress
 
 import structlog
 
 from tasks.aws.faults import Fault
 from tasks.desk import Desk
+from worker.ticker import Ticker
 
 log = structlog.get_logger("modfleet.books")
 
@@ -21,19 +21,16 @@ class Books:
 
     def __init__(self, desk: Desk, *, seconds: float = SECONDS) -> None:
         """Nothing is written yet."""
-        self._desk, self._seconds = desk, seconds
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="books", daemon=True)
+        self._desk = desk
+        self._ticker = Ticker(self.tick, seconds=seconds, name="books")
 
     def start(self) -> None:
         """Begin keeping them."""
-        self._thread.start()
+        self._ticker.start()
 
     def close(self) -> None:
         """Write what is left: a process that ends well leaves nothing untold."""
-        self._closing.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._ticker.stop()
         self.tick()
 
     def tick(self) -> None:
@@ -44,7 +41,3 @@ class Books:
                 self._desk.audit.append(())
         if self._desk.budget:
             self._desk.budget.exchange()
-
-    def _run(self) -> None:
-        while not self._closing.wait(self._seconds):
-            self.tick()

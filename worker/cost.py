@@ -45,7 +45,8 @@ def cost(
     Added up from the audit log, of which it reads every object since then. Dollars are units by the price table: an
     estimate without free tiers, discounts and taxes. A process that was killed has not told what its last runs spent.
     """
-    desk, now = open_desk(), datetime.now(UTC)
+    desk = open_desk()
+    now = desk.now()
     if by not in GROUPS:
         stop(f"--by {by}: there are {', '.join(GROUPS)}")
     begin = since_when(since, now=now) or stop(f"--since {since}: neither a day nor like 7d or 24h")

@@ -6,7 +6,6 @@ import os
 import resource
 import socket
 import sys
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
@@ -25,6 +24,7 @@ from worker.emf import emf_lines
 from worker.families import BREAKER_OPEN, FAIL_OPEN, IN_FLIGHT, OVER_BUDGET, USD
 from worker.heartbeat import Heartbeat, counted, dollars_of, lane_beats, publish, withdraw
 from worker.metrics import Registry, Snapshot
+from worker.ticker import Ticker
 
 if TYPE_CHECKING:
     from worker.line import Line
@@ -79,18 +79,15 @@ class Reporter:
         first = self._moment()
         self._moments, self._emitted = deque([first], maxlen=BEATS_BACK + 1), first
         self._ticks, self._unheard = 0, False
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="reporter", daemon=True)
+        self._ticker = Ticker(self.tick, seconds=BEAT_SECONDS, name="reporter")
 
     def start(self) -> None:
         """Begin telling."""
-        self._thread.start()
+        self._ticker.start()
 
     def close(self) -> None:
         """Tell CloudWatch what is left, and take the worker's row away."""
-        self._closing.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._ticker.stop()
         self.emit()
         for listener in self.registry.listeners:
             listener.close()
@@ -137,10 +134,6 @@ class Reporter:
         at_ms = round(self.now().timestamp() * 1000)
         for line in emf_lines(window, namespace=self.namespace, at_ms=at_ms, properties=properties):
             self.write(line)
-
-    def _run(self) -> None:
-        while not self._closing.wait(BEAT_SECONDS):
-            self.tick()
 
     def _moment(self) -> _Moment:
         return _Moment(self.clock(), self.registry.snapshot(), self.cpu())

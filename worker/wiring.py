@@ -5,10 +5,8 @@ from __future__ import annotations
 import secrets
 import socket
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 
 from config.caps import CapsError, parse_caps
-from config.lanes import LANES
 from config.prices import Prices, parse_prices
 from config.settings import Settings, SettingsError
 from tasks.aws.breaker import Breakers
@@ -17,6 +15,7 @@ from tasks.aws.calls import Guard
 from tasks.aws.limiter import Limiter
 from tasks.aws.session import Aws, connect
 from tasks.aws.slots import Slots
+from tasks.clock import utc_now
 from tasks.decide.policy import Policy
 from tasks.decide.policy_file import parse_policy
 from tasks.desk import Desk
@@ -101,7 +100,7 @@ def _seen(settings: Settings, aws: Aws) -> Seen | None:
     if not settings.reuse_days:
         return None
     # As long as a crashed worker's message is hidden: whoever gets it goes on with the claim.
-    lease = float(settings.visibility_seconds or LANES["uploads"].visibility)
+    lease = settings.crash_seconds
     table, days = settings.items_table, settings.reuse_days
     return Seen(SeenRows(aws=aws, table=table, now=utc_now, keep_days=days, lease_seconds=lease))
 
@@ -133,9 +132,4 @@ def _slots(settings: Settings, aws: Aws) -> Slots | None:
 
 def writer_name() -> str:
     """A name that no other process ever has: each process writes an audit chain of its own."""
-    return f"{socket.gethostname()}-{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
-
-
-def utc_now() -> datetime:
-    """The clock."""
-    return datetime.now(UTC)
+    return f"{socket.gethostname()}-{utc_now():%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"

@@ -11,10 +11,10 @@ import json
 import random
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -23,6 +23,7 @@ from config.prices import Prices
 from tasks.aws.calls import call as call_aws
 from tasks.aws.faults import Fault, Rationed, Unreadable
 from tasks.aws.limiter import gives_way
+from tasks.aws.rows import rows_at
 
 if TYPE_CHECKING:
     from tasks.aws.session import Aws
@@ -220,28 +221,13 @@ class Budget:
 
     def _hear(self) -> None:
         day, others = self._now().date(), _Used()
-        for row in self._rows(day):
+        for row in rows_at(self._aws, self._table, _location(day)):
             if row["version"]["S"] != self._writer:
                 others.units.update(json.loads(row["units"]["S"]))
                 others.refused.update(json.loads(row["refused"]["S"]))
         with self._lock:
             if self._now_used().day == day:
                 self._today.others = others
-
-    def _rows(self, day: date) -> Iterator[Mapping[str, Any]]:
-        asked: dict[str, Any] = {
-            "TableName": self._table,
-            "KeyConditionExpression": "#location = :day",
-            "ExpressionAttributeNames": {"#location": "location"},
-            "ExpressionAttributeValues": {":day": {"S": _location(day)}},
-            "ConsistentRead": True,
-        }
-        while True:
-            answer = call_aws(self._aws.store, self._aws.dynamodb.query, **asked)
-            yield from answer.get("Items", [])
-            if not (last := answer.get("LastEvaluatedKey")):
-                return
-            asked["ExclusiveStartKey"] = last
 
 
 def _location(day: date) -> str:

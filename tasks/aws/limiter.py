@@ -20,6 +20,7 @@ from botocore.exceptions import ClientError
 from tasks.aws.calls import call
 from tasks.aws.faults import Fault, Moved, Rationed, Throttled
 from tasks.aws.ration import LONGEST_WAIT, Lease, Ration, Wish, slowed, take
+from tasks.aws.rows import row_at
 
 if TYPE_CHECKING:
     from tasks.aws.session import Aws
@@ -99,10 +100,8 @@ class Row:
 
     def read(self) -> Ration | None:
         """What the row says, None where nobody has written it."""
-        answer = call(
-            self._aws.store, self._aws.dynamodb.get_item, TableName=self._table, Key=self._key, ConsistentRead=True
-        )
-        return _ration(answer["Item"]) if "Item" in answer else None
+        row = row_at(self._aws, self._table, self._key)
+        return _ration(row) if row else None
 
     def write(self, new: Ration, *, over: Ration | None) -> Ration | None:
         """Write `new` where the row still says `over`; returns what the row says then. Raises Faults."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.aws.calls import call
 from tasks.aws.faults import Moved
+from tasks.aws.rows import row_at
 
 if TYPE_CHECKING:
     from tasks.aws.session import Aws
@@ -74,10 +75,8 @@ class Slots:
         return bool(expired)
 
     def _holders(self) -> dict[str, float] | None:
-        answer = call(self.aws.store, self.aws.dynamodb.get_item, TableName=self.table, Key=_key(), ConsistentRead=True)
-        if "Item" not in answer:
-            return None
-        return {job: float(until["N"]) for job, until in answer["Item"]["held"]["M"].items()}
+        row = row_at(self.aws, self.table, _key())
+        return {job: float(until["N"]) for job, until in row["held"]["M"].items()} if row else None
 
     def _make_row(self) -> None:
         row = {**_key(), "held": {"M": {}}}

@@ -8,7 +8,7 @@ modfleet's own video checks. Everything else is NotAMessage.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated, Any, TypeVar
 from urllib.parse import unquote_plus
@@ -16,7 +16,7 @@ from urllib.parse import unquote_plus
 from pydantic import AliasPath, AwareDatetime, BaseModel, BeforeValidator, Field, ValidationError
 
 from tasks.intake.submission import Submission
-from tasks.item import Item
+from tasks.item import Item, fields_of
 
 #: S3 sequencers grow in length; the shorter is right-padded with zeros before comparing.
 #: https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
@@ -104,8 +104,9 @@ def _read(document: dict[str, Any], *, unwrapped: bool) -> Message:
 
 def write_video_check(check: VideoCheck) -> str:
     """The body that `read_message` reads back as this check."""
-    item = asdict(check.item) | {"event_time": check.item.event_time.isoformat()}
-    return json.dumps({"modfleet": "video-check", "item": item, "job_id": check.job_id, "check": check.check})
+    return json.dumps(
+        {"modfleet": "video-check", "item": fields_of(check.item), "job_id": check.job_id, "check": check.check}
+    )
 
 
 def _object(document: object) -> dict[str, Any]:

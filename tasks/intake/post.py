@@ -9,7 +9,7 @@ from typing import Any
 
 from tasks.aws.faults import Unreadable
 from tasks.desk import Desk
-from tasks.intake.upload import Upload, read_body
+from tasks.intake.upload import Upload, with_body
 from tasks.item import Item
 
 #: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
@@ -29,12 +29,15 @@ class Manifest:
     wrong: str = ""
 
 
-def read_post(desk: Desk, item: Item, upload: Upload) -> Manifest | None:
-    """The post that an upload is the manifest of, None where it is none. Raises Gone, Moved."""
+def read_post(desk: Desk, item: Item, upload: Upload) -> tuple[Upload, Manifest | None]:
+    """The post that an upload is the manifest of, None where it is none. Raises Gone, Moved.
+
+    What may be a manifest is read to its end for that; the upload then has its whole body.
+    """
     if not upload.head.removeprefix(_BOM).lstrip().startswith(b"{") or item.size > desk.settings.max_text_bytes:
-        return None
-    body = upload.head if item.size <= len(upload.head) else read_body(desk.aws, item)
-    return manifest_in(body, item, most=desk.settings.post_parts)
+        return upload, None
+    upload = with_body(desk.aws, item, upload)
+    return upload, manifest_in(upload.head, item, most=desk.settings.post_parts)
 
 
 def manifest_in(body: bytes, item: Item, *, most: int) -> Manifest | None:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from tasks.aws.calls import call
 from tasks.aws.faults import Moved
-from tasks.item import Item
+from tasks.aws.rows import number, row_at, rows_at, string
+from tasks.item import Item, fields_of, item_from
 
 if TYPE_CHECKING:
     from tasks.aws.session import Aws
@@ -45,13 +46,18 @@ class Jobs:
     def claim(self, content: str, *, owner: str) -> Claim:
         """Claim bytes (a name that nobody can forge for others) for an item, unless another one has."""
         now = self.now().timestamp()
-        row = {**_content_key(content), "owner": _s(owner), "job_id": _s(""), "until": _n(now + CLAIM_SECONDS)}
+        row = {
+            **_content_key(content),
+            "owner": string(owner),
+            "job_id": string(""),
+            "until": number(now + CLAIM_SECONDS),
+        }
         try:
             self._put(
                 row,
                 ConditionExpression="attribute_not_exists(#owner) OR #owner = :me OR #until < :now",
                 ExpressionAttributeNames={"#owner": "owner", "#until": "until"},
-                ExpressionAttributeValues={":me": _s(owner), ":now": _n(now)},
+                ExpressionAttributeValues={":me": string(owner), ":now": number(now)},
             )
         except Moved:
             found = self._get(_content_key(content))
@@ -61,11 +67,13 @@ class Jobs:
     def started(self, content: str, *, owner: str, job_id: str) -> None:
         """A job looks at the bytes that this item has claimed: whoever has the same may join it."""
         until = self.now().timestamp() + self.patience
-        self._put({**_content_key(content), "owner": _s(owner), "job_id": _s(job_id), "until": _n(until)})
+        self._put({**_content_key(content), "owner": string(owner), "job_id": string(job_id), "until": number(until)})
 
     def wait(self, job_id: str, item: Item, *, joined: bool) -> None:
         """Note that an item waits for the job: its own, or one that it `joined`."""
-        self._put({**_waiting_key(job_id, item), "item": _s(json.dumps(fields_of(item))), "joined": {"BOOL": joined}})
+        self._put(
+            {**_waiting_key(job_id, item), "item": string(json.dumps(fields_of(item))), "joined": {"BOOL": joined}}
+        )
 
     def has_joined(self, job_id: str, item: Item) -> bool:
         """Whether this item waits for a job that another one started."""
@@ -74,52 +82,25 @@ class Jobs:
 
     def waiting(self, job_id: str) -> tuple[Item, ...]:
         """Every item that waits for the job."""
-        answer = call(
-            self.aws.store,
-            self.aws.dynamodb.query,
-            TableName=self.table,
-            KeyConditionExpression="#location = :location",
-            ExpressionAttributeNames={"#location": "location"},
-            ExpressionAttributeValues={":location": _s(_waiting_at(job_id))},
-            ConsistentRead=True,
-        )
-        return tuple(item_from(json.loads(row["item"]["S"])) for row in answer["Items"])
+        rows = rows_at(self.aws, self.table, _waiting_at(job_id))
+        return tuple(item_from(json.loads(row["item"]["S"])) for row in rows)
 
     def _put(self, row: Mapping[str, Any], **condition: object) -> None:
         expires = self.now().timestamp() + self.patience + KEPT_SECONDS
         put = self.aws.dynamodb.put_item
-        call(self.aws.store, put, TableName=self.table, Item={**row, "expires": _n(int(expires))}, **condition)
+        call(self.aws.store, put, TableName=self.table, Item={**row, "expires": number(int(expires))}, **condition)
 
     def _get(self, key: Mapping[str, Any]) -> dict[str, Any] | None:
-        answer = call(self.aws.store, self.aws.dynamodb.get_item, TableName=self.table, Key=key, ConsistentRead=True)
-        return answer.get("Item")
-
-
-def fields_of(item: Item) -> dict[str, Any]:
-    """An item as JSON has it."""
-    return asdict(item) | {"event_time": item.event_time.isoformat()}
-
-
-def item_from(fields: dict[str, Any]) -> Item:
-    """The item that `fields_of` wrote."""
-    return Item(**{**fields, "event_time": datetime.fromisoformat(fields["event_time"])})
+        return row_at(self.aws, self.table, key)
 
 
 def _content_key(content: str) -> dict[str, Any]:
-    return {"location": _s(f"video-bytes#{content}"), "version": _s("job")}
+    return {"location": string(f"video-bytes#{content}"), "version": string("job")}
 
 
 def _waiting_key(job_id: str, item: Item) -> dict[str, Any]:
-    return {"location": _s(_waiting_at(job_id)), "version": _s(item.id)}
+    return {"location": string(_waiting_at(job_id)), "version": string(item.id)}
 
 
 def _waiting_at(job_id: str) -> str:
     return f"video-job#{job_id}"
-
-
-def _s(text: str) -> dict[str, str]:
-    return {"S": text}
-
-
-def _n(number: float) -> dict[str, str]:
-    return {"N": repr(number)}

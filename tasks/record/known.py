@@ -16,6 +16,7 @@ import structlog
 
 from tasks.aws.calls import call
 from tasks.aws.faults import Fault, Moved
+from tasks.aws.rows import row_at, rows_at
 from tasks.aws.session import Aws
 from tasks.detect.finding import Finding
 from tasks.record.gather import Gathering
@@ -122,30 +123,12 @@ class Known:
 
     def lists(self) -> frozenset[str]:
         """Every list that has ever had an entry."""
-        answer = call(
-            self._aws.store, self._aws.dynamodb.get_item, TableName=self._table, Key=_LISTS, ConsistentRead=True
-        )
-        return frozenset(answer.get("Item", {}).get("lists", {"SS": []})["SS"])
+        row = row_at(self._aws, self._table, _LISTS) or {}
+        return frozenset(row.get("lists", {"SS": []})["SS"])
 
     def entries(self, name: str, *, begins: str = "") -> Iterator[Entry]:
         """A list's entries by digest, all or those whose digest begins so."""
-        expression, values = "#location = :location", {":location": {"S": _location(name)}}
-        if begins:
-            expression, values = f"{expression} AND begins_with(version, :begins)", values | {":begins": {"S": begins}}
-        page: dict[str, Any] = {}
-        while page.get("ExclusiveStartKey", True):
-            answer = call(
-                self._aws.store,
-                self._aws.dynamodb.query,
-                TableName=self._table,
-                KeyConditionExpression=expression,
-                ExpressionAttributeNames={"#location": "location"},
-                ExpressionAttributeValues=values,
-                ConsistentRead=True,
-                **page,
-            )
-            yield from map(_entry, answer["Items"])
-            page = {"ExclusiveStartKey": answer.get("LastEvaluatedKey")}
+        return map(_entry, rows_at(self._aws, self._table, _location(name), begins=begins))
 
     def _used(self, *, hinted: bool) -> frozenset[str]:
         if hinted or self._clock() - self._lists_at > LISTS_SECONDS:

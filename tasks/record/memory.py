@@ -10,8 +10,7 @@ from typing import Any
 
 from tasks.detect.finding import Finding
 from tasks.detect.kind import Kind
-from tasks.item import Item
-from tasks.record.jobs import fields_of, item_from
+from tasks.item import Item, fields_of, item_from
 from tasks.record.standing import finding_from
 
 #: Findings that fit into a row without a doubt.

@@ -19,9 +19,10 @@ from dataclasses import dataclass, field
 import structlog
 
 from tasks.aws.faults import Fault, Open, Transient
+from tasks.aws.rows import Row
 from tasks.record.gather import Gathering
 from tasks.record.memory import Memory, Newest, memory_from
-from tasks.record.seen_rows import LOOKUP_SECONDS, MOST_KEYS, MOST_STATEMENTS, Row, SeenRows
+from tasks.record.seen_rows import LOOKUP_SECONDS, MOST_KEYS, MOST_STATEMENTS, SeenRows
 
 log = structlog.get_logger("modfleet.seen")
 

@@ -11,6 +11,7 @@ import structlog
 
 from tasks.aws.calls import call
 from tasks.aws.faults import Moved
+from tasks.aws.rows import Row, number, string
 from tasks.item import Item
 from tasks.record.memory import Memory, values_of
 
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from tasks.aws.session import Aws
 
 log = structlog.get_logger("modfleet.seen")
-
-Row = dict[str, Any]
 
 #: The sort key of every row.
 LOOKED = "looked"
@@ -60,7 +59,7 @@ class SeenRows:
         One call for all. Of two claims of one name the first is made.
         """
         now = self.now().timestamp()
-        until, expires = _n(now + self.lease_seconds), _n(int(now) + STUB_SECONDS)
+        until, expires = number(now + self.lease_seconds), number(int(now) + STUB_SECONDS)
         first = {name: (name, holder) for name, holder in reversed(claims)}
         fields = "'location': ?, 'version': ?, 'asker': ?, 'asked_until': ?, 'expires': ?"
         statement = f'INSERT INTO "{self.table}" VALUE {{{fields}}}'  # the values are parameters
@@ -68,7 +67,10 @@ class SeenRows:
             self.aws.store.within(LOOKUP_SECONDS),
             self.aws.dynamodb.batch_execute_statement,
             Statements=[
-                {"Statement": statement, "Parameters": [_s(_location(name)), _s(LOOKED), _s(holder), until, expires]}
+                {
+                    "Statement": statement,
+                    "Parameters": [string(_location(name)), string(LOOKED), string(holder), until, expires],
+                }
                 for name, holder in first.values()
             ],
         )
@@ -96,26 +98,26 @@ class SeenRows:
             name,
             "SET asker = :me, asked_until = :until, expires = if_not_exists(expires, :expires)",
             values={
-                ":me": _s(holder),
-                ":now": _n(now),
-                ":until": _n(now + self.lease_seconds),
-                ":expires": _n(int(now) + STUB_SECONDS),
+                ":me": string(holder),
+                ":now": number(now),
+                ":until": number(now + self.lease_seconds),
+                ":expires": number(int(now) + STUB_SECONDS),
             },
             condition="attribute_not_exists(asker) OR asker = :me OR asked_until < :now",
         )
 
     def keep(self, name: str, *, holder: str, seconds: float) -> None:
         """A video job is looking: the claim holds for so long, if there is one."""
-        values = {":me": _s(holder), ":until": _n(self.now().timestamp() + seconds), ":yes": {"BOOL": True}}
+        values = {":me": string(holder), ":until": number(self.now().timestamp() + seconds), ":yes": {"BOOL": True}}
         self._update(name, "SET asked_until = :until, in_job = :yes", values=values, condition="asker = :me")
 
     def let_go(self, name: str, *, holder: str) -> None:
         """End a claim, if there is one."""
-        self._update(name, _END_OF_CLAIM, values={":me": _s(holder)}, condition="asker = :me")
+        self._update(name, _END_OF_CLAIM, values={":me": string(holder)}, condition="asker = :me")
 
     def hint_at(self, name: str, *, sha256: str) -> None:
         """Whatever has this name may be known content: its digest is to be taken."""
-        values = {":ever": _n(EVER), ":sha256": {"SS": [sha256]}}
+        values = {":ever": number(EVER), ":sha256": {"SS": [sha256]}}
         self._update(name, "SET keep_until = :ever, expires = :ever ADD known :sha256", values=values)
 
     def hint_no_more(self, name: str, *, sha256: str) -> None:
@@ -134,7 +136,7 @@ class SeenRows:
                 f"expires = if_not_exists(keep_until, :expires) {_END_OF_CLAIM}{digest[1]}",
                 "ExpressionAttributeValues": {
                     **values_of(memory),
-                    ":expires": _n(int(memory.looked_at) + self.keep_days * 86_400),
+                    ":expires": number(int(memory.looked_at) + self.keep_days * 86_400),
                 },
             }
         }
@@ -147,7 +149,7 @@ class SeenRows:
                 "Key": _key(name),
                 # Where there was no row, this makes one.
                 "UpdateExpression": f"SET expires = if_not_exists(expires, :expires) {_END_OF_CLAIM}",
-                "ExpressionAttributeValues": {":expires": _n(int(self.now().timestamp()) + STUB_SECONDS)},
+                "ExpressionAttributeValues": {":expires": number(int(self.now().timestamp()) + STUB_SECONDS)},
             }
         }
 
@@ -169,16 +171,8 @@ class SeenRows:
 
 
 def _key(name: str) -> Row:
-    return {"location": _s(_location(name)), "version": _s(LOOKED)}
+    return {"location": string(_location(name)), "version": string(LOOKED)}
 
 
 def _location(name: str) -> str:
     return f"seen#{name}"
-
-
-def _s(text: str) -> dict[str, str]:
-    return {"S": str(text)}
-
-
-def _n(number: float) -> dict[str, str]:
-    return {"N": repr(number)}

@@ -11,11 +11,12 @@ import secrets
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from config.prices import UNPRICED, Prices
 from tasks.aws.faults import Fault
+from tasks.clock import utc_now
 from tasks.ledger import Ledger, current_ledger, note_used, used
 from tasks.record.standing import Standing
 
@@ -25,11 +26,6 @@ SPENT = "spent"
 LOST = "lost/"
 #: botocore's words for it.
 _NO_ANSWER = ("ReadTimeoutError", "ConnectionClosedError", "ResponseStreamingError", "IncompleteReadError")
-
-
-def utc_now() -> datetime:
-    """The clock."""
-    return datetime.now(UTC)
 
 
 class Spending:

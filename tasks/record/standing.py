@@ -9,9 +9,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from tasks.aws.rows import number, string
 from tasks.detect.finding import Finding
 from tasks.detect.kind import Kind
-from tasks.item import Item
+from tasks.item import Item, fields_of, item_from
 
 
 class Status(StrEnum):
@@ -155,36 +156,36 @@ def to_row(standing: Standing) -> dict[str, Any]:
     """
     item = standing.item
     row: dict[str, Any] = {
-        "location": _s(item.location),
-        "version": _s(item.version),
-        "bucket": _s(item.bucket),
-        "key": _s(item.key),
-        "version_id": _s(item.version_id or ""),
-        "etag": _s(item.etag),
-        "size": _n(item.size),
-        "sequencer": _s(item.sequencer),
-        "event_time": _s(item.event_time.isoformat()),
-        "status": _s(standing.status),
-        "surface": _s(standing.surface),
-        "kind": _s(standing.kind),
-        "uploader": _s(standing.uploader),
+        "location": string(item.location),
+        "version": string(item.version),
+        "bucket": string(item.bucket),
+        "key": string(item.key),
+        "version_id": string(item.version_id or ""),
+        "etag": string(item.etag),
+        "size": number(item.size),
+        "sequencer": string(item.sequencer),
+        "event_time": string(item.event_time.isoformat()),
+        "status": string(standing.status),
+        "surface": string(standing.surface),
+        "kind": string(standing.kind),
+        "uploader": string(standing.uploader),
         "rules": _json(list(standing.rules)),
-        "policy_version": _s(standing.policy_version),
+        "policy_version": string(standing.policy_version),
         "detectors": _json(dict(standing.detectors)),
         "findings": _json([asdict(finding) for finding in standing.findings]),
         "spans": _json([list(span) for span in standing.spans]),
         "plan": _json(list(standing.plan)),
         "receipts": {"M": {action: _json(dict(receipt)) for action, receipt in standing.receipts.items()}},
         "history": {"L": [_json(dict(entry)) for entry in standing.history]},
-        "job_id": _s(standing.job_id),
-        "lease_until": _n(standing.lease_until),
-        "trace": _s(standing.trace),
+        "job_id": string(standing.job_id),
+        "lease_until": number(standing.lease_until),
+        "trace": string(standing.trace),
         "units": _json(dict(standing.units)),
-        "usd": _n(standing.usd),
+        "usd": number(standing.usd),
     }
     for name, moment in (("decided_at", standing.decided_at), ("job_started_at", standing.job_started_at)):
         if moment is not None:
-            row[name] = _s(moment.isoformat())
+            row[name] = string(moment.isoformat())
     return row | _rarely(standing)
 
 
@@ -202,7 +203,7 @@ def from_row(row: Mapping[str, Any]) -> Standing:
         post=row.get("post", _NONE)["S"],
         post_status=row.get("post_status", _NONE)["S"],
         held_until=row.get("held_until", _NONE)["S"],
-        parts=tuple(_part_item(item.bucket, *part) for part in json.loads(row["parts"]["S"])) if "parts" in row else (),
+        parts=tuple(map(item_from, json.loads(row["parts"]["S"]))) if "parts" in row else (),
         progress={name: json.loads(said["S"]) for name, said in row.get("progress", {"M": {}})["M"].items()},
         tier=int(row["tier"]["N"]) if "tier" in row else None,
         rules=tuple(json.loads(row["rules"]["S"])),
@@ -250,43 +251,17 @@ def _rarely(standing: Standing) -> dict[str, Any]:
         "post_status": standing.post_status,
         "held_until": standing.held_until,
     }
-    row: dict[str, Any] = {name: _s(said) for name, said in names.items() if said}
+    row: dict[str, Any] = {name: string(said) for name, said in names.items() if said}
     if standing.would is not None:
         row["would"] = _json(list(standing.would))
     if standing.tier is not None:
-        row["tier"] = _n(int(standing.tier))
+        row["tier"] = number(int(standing.tier))
     if standing.time_to_takedown_ms is not None:
-        row["time_to_takedown_ms"] = _n(standing.time_to_takedown_ms)
+        row["time_to_takedown_ms"] = number(standing.time_to_takedown_ms)
     if standing.parts:
-        row["parts"] = _json([_part(part) for part in standing.parts])
+        row["parts"] = _json([fields_of(part) for part in standing.parts])
         row["progress"] = {"M": {name: _json(dict(receipt)) for name, receipt in standing.progress.items()}}
     return row
-
-
-def _part(part: Item) -> list[object]:
-    return [part.key, part.version_id, part.etag, part.size, part.sequencer, part.event_time.isoformat()]
-
-
-def _part_item(bucket: str, *fields: Any) -> Item:
-    key, version_id, etag, size, sequencer, event_time = fields
-    moment = datetime.fromisoformat(event_time)
-    return Item(
-        bucket=bucket,
-        key=key,
-        version_id=version_id,
-        etag=etag,
-        size=size,
-        sequencer=sequencer,
-        event_time=moment,
-    )
-
-
-def _s(text: str) -> dict[str, str]:
-    return {"S": str(text)}
-
-
-def _n(number: float) -> dict[str, str]:
-    return {"N": str(number)}
 
 
 def _json(value: object) -> dict[str, str]:

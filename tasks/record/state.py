@@ -12,6 +12,7 @@ from typing import Any
 
 from tasks.aws.calls import call
 from tasks.aws.faults import Moved
+from tasks.aws.rows import row_at, rows_at
 from tasks.aws.session import Aws
 from tasks.item import Item
 from tasks.ledger import traced
@@ -66,16 +67,8 @@ class State:
 
     def versions(self, location: str) -> list[Standing]:
         """Every version of this key that is recorded."""
-        answer = call(
-            self.aws.store,
-            self.aws.dynamodb.query,
-            TableName=self.table,
-            KeyConditionExpression="#location = :location",
-            ExpressionAttributeNames={"#location": "location"},
-            ExpressionAttributeValues={":location": {"S": location}},
-            ConsistentRead=True,
-        )
-        return [from_row(row) for row in answer["Items"] if row["version"]["S"] != HEAD]
+        rows = rows_at(self.aws, self.table, location)
+        return [from_row(row) for row in rows if row["version"]["S"] != HEAD]
 
     def begin(self, standing: Standing) -> Standing:
         """Record an item that will be decided later (a video whose job runs).
@@ -225,9 +218,7 @@ class State:
         return from_row(row) if row else None
 
     def _row(self, location: str, version: str) -> dict[str, Any] | None:
-        key = {"location": {"S": location}, "version": {"S": version}}
-        answer = call(self.aws.store, self.aws.dynamodb.get_item, TableName=self.table, Key=key, ConsistentRead=True)
-        return answer.get("Item")
+        return row_at(self.aws, self.table, {"location": {"S": location}, "version": {"S": version}})
 
     def _put_once(self, standing: Standing, *, unless: str, beside: Sequence[Mapping[str, Any]] = ()) -> Standing:
         """Write an item's row and its key's head together, or neither."""

@@ -11,19 +11,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 import yaml
 
-from config.settings import CONFIG, Settings
 from deploy.local.run import LocalCloud
-from tasks.aws.session import Aws, connect
+from tasks.aws.session import Aws
 from tasks.decide.decision import Tier, decide
 from tasks.decide.policy import Policy
-from tasks.decide.policy_file import parse_policy
 from tasks.detect.classifier import Question, fence
 from tasks.detect.finding import Finding
 from tasks.detect.text import TextChain, look_at_text
+from tests.contract.shipped import connected, shipped_chain, shipped_policy
 
 ATTACKS: list[dict[str, str]] = yaml.safe_load((Path(__file__).parents[1] / "injections.yaml").read_text("utf-8"))
 NAMES = [f"{number}-{attack['language']}-{attack['style']}" for number, attack in enumerate(ATTACKS, 1)]
@@ -44,43 +42,18 @@ HARMLESS = ("What a lovely day at the beach.", "Wer kommt morgen mit ins Kino?",
 
 @pytest.fixture(scope="module")
 def policy() -> Policy:
-    return parse_policy((CONFIG / "policy.yaml").read_text("utf-8"))
-
-
-def connect_to(cloud: LocalCloud) -> Aws:
-    """Our own clients, on the local cloud's text services."""
-    env = cloud.environment
-    session = boto3.Session(
-        aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
-        region_name=env["AWS_DEFAULT_REGION"],
-    )
-    names = {name.removeprefix("MODFLEET_").lower(): value for name, value in env.items()}
-    ours = connect(Settings.model_validate(names), session=session)
-    bedrock: Any = session.client("bedrock-runtime", endpoint_url=env["AWS_ENDPOINT_URL_BEDROCK_RUNTIME"])
-    comprehend: Any = session.client("comprehend", endpoint_url=env["AWS_ENDPOINT_URL_COMPREHEND"])
-    return replace(ours, bedrock=bedrock, comprehend=comprehend)
+    return shipped_policy()
 
 
 @pytest.fixture(scope="module")
 def aws(cloud: LocalCloud) -> Aws:
-    return connect_to(cloud)
+    return connected(cloud)[0]
 
 
 @pytest.fixture(scope="module")
 def chain(policy: Policy) -> TextChain:
     """The chain as the shipped configuration has it."""
-    return TextChain(
-        guardrail_id="modfleet",
-        guardrail_version="1",
-        classifier_model="amazon.nova-lite-v1:0",
-        prompt=(CONFIG / "classifier.md").read_text("utf-8"),
-        is_gray=policy.is_gray,
-        pii="never",
-        part="body",
-        item_id="i",
-        policy_version=policy.version,
-    )
+    return shipped_chain(policy, pii="never")
 
 
 class Judge:

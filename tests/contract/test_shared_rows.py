@@ -9,16 +9,17 @@ from datetime import UTC, datetime
 
 import pytest
 
-from config.settings import Settings, load_settings
+from config.settings import Settings
 from deploy.local.run import LocalCloud
 from tasks.aws.faults import Rationed
 from tasks.aws.limiter import Limiter, Row
 from tasks.aws.ration import LONGEST_WAIT, Ration
-from tasks.aws.session import Aws, connect
+from tasks.aws.session import Aws
 from tasks.aws.slots import Slots
 from tasks.item import Item
 from tasks.record.standing import Standing, Status
 from tasks.record.state import State, Taken
+from tests.contract.shipped import connected
 
 THREADS = 12
 
@@ -26,11 +27,7 @@ THREADS = 12
 @pytest.fixture(scope="module")
 def world(cloud: LocalCloud) -> tuple[Aws, Settings]:
     """Clients and settings, as a worker makes them from its environment."""
-    with pytest.MonkeyPatch.context() as environment:
-        for name, value in cloud.environment.items():
-            environment.setenv(name, value)
-        settings = load_settings()
-        return connect(settings), settings
+    return connected(cloud)
 
 
 def at_once(work: Callable[[int], None]) -> None:

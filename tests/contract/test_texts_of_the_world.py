@@ -7,17 +7,15 @@ from dataclasses import replace
 
 import pytest
 
-from config.settings import CONFIG
 from deploy.local.run import LocalCloud
 from tasks.act.mask import mask
 from tasks.aws.session import Aws
 from tasks.decide.decision import Decision, Tier, decide
 from tasks.decide.policy import Policy
-from tasks.decide.policy_file import parse_policy
 from tasks.detect.chain import TextChain
 from tasks.detect.text import look_at_text
 from tasks.ledger import looked, open_ledger
-from tests.contract.test_injections import connect_to
+from tests.contract.shipped import connected, shipped_chain, shipped_policy
 
 #: Language -> a sentence that holds {mail} and {phone}, between letters that shift whoever counts bytes or UTF-16.
 SENTENCES = {
@@ -44,29 +42,18 @@ MANY = 1_200
 
 @pytest.fixture(scope="module")
 def aws(cloud: LocalCloud) -> Aws:
-    return connect_to(cloud)
+    return connected(cloud)[0]
 
 
 @pytest.fixture(scope="module")
 def policy() -> Policy:
-    return parse_policy((CONFIG / "policy.yaml").read_text("utf-8"))
+    return shipped_policy()
 
 
 @pytest.fixture(scope="module")
 def chain(policy: Policy) -> TextChain:
     """The chain of a surface where everything is looked for."""
-    return TextChain(
-        guardrail_id="modfleet",
-        guardrail_version="1",
-        classifier_model="amazon.nova-lite-v1:0",
-        prompt=(CONFIG / "classifier.md").read_text("utf-8"),
-        is_gray=policy.is_gray,
-        pii="always",
-        part="body",
-        item_id="i",
-        policy_version=policy.version,
-        toxicity="always",
-    )
+    return shipped_chain(policy, pii="always", toxicity="always")
 
 
 def decided(aws: Aws, text: str, *, chain: TextChain, policy: Policy) -> tuple[Decision, dict[str, str]]:

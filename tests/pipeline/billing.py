@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import urllib.request
 from datetime import UTC, datetime, timedelta
 
+from counted import told
 from fleet import Fleet
 
 from tasks.record.costs import By, Costs, spent_between
@@ -13,9 +12,7 @@ from tasks.record.costs import By, Costs, spent_between
 
 def billed(fleet: Fleet) -> dict[str, float]:
     """Unit -> amount that the AI stand-in, counting by itself, would bill."""
-    url = f"{fleet.cloud.environment['AWS_ENDPOINT_URL_REKOGNITION']}/_calls"
-    with urllib.request.urlopen(url, timeout=10) as answer:
-        units: dict[str, float] = json.load(answer)["units"]
+    units: dict[str, float] = told(fleet)["units"]
     return units
 
 

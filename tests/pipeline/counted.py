@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 from fleet import Fleet, Put, desk_on
 from interrupted import later
@@ -20,12 +21,18 @@ from tasks.record.seen_rows import SeenRows
 from tasks.record.standing import Standing
 
 
-def calls_of(fleet: Fleet) -> Counter[str]:
-    """Calls of the stand-in so far, by operation, refused ones too."""
+def told(fleet: Fleet) -> dict[str, Any]:
+    """What the stand-in has counted by itself: `calls`, and the `units` that AWS would bill."""
     endpoint = fleet.cloud.environment["AWS_ENDPOINT_URL_REKOGNITION"]
     with urllib.request.urlopen(f"{endpoint}/_calls", timeout=10) as answer:
-        told = json.load(answer)["calls"]
-    return Counter({call.split(".")[1]: n["answered"] + n["refused"] for call, n in told.items()})
+        counts: dict[str, Any] = json.load(answer)
+    return counts
+
+
+def calls_of(fleet: Fleet) -> Counter[str]:
+    """Calls of the stand-in so far, by operation, refused ones too."""
+    calls = told(fleet)["calls"]
+    return Counter({call.split(".")[1]: n["answered"] + n["refused"] for call, n in calls.items()})
 
 
 @contextmanager

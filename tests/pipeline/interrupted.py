@@ -10,10 +10,11 @@ from typing import Any
 
 from fleet import Fleet
 
+from tasks.clock import utc_now
 from tasks.desk import Desk
 from tasks.record.audit import AuditLog
 from tasks.record.state import State
-from worker.wiring import utc_now, writer_name
+from worker.wiring import writer_name
 
 CLIENTS = ("s3", "sqs", "dynamodb", "sns", "rekognition", "bedrock", "comprehend", "cloudfront")
 #: What changes something out there; a crash between two of these is a crash after the first.

@@ -12,11 +12,11 @@ from fleet import Fleet, Put, until
 from interrupted import later, watched
 
 from tasks.aws.slots import LEASE_SECONDS, Slots
+from tasks.clock import utc_now
 from tasks.desk import Desk
 from tasks.moderation import handle
 from tasks.outcome import Done
 from tasks.record.standing import Standing, Status
-from worker.wiring import utc_now
 
 RUNNING = Done("the video's job is running")
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
+from verdicts import Verdicts, seen
 
 from tasks.decide.decision import Decision, Rule, Tier, decide
 from tasks.decide.policy import Policy, Surface
@@ -46,17 +45,7 @@ unreadable: {default: hold, malware: reject}
 POLICY: Policy = parse_policy(POLICY_TEXT)
 
 
-def seen(label: str, confidence: float = 99.0, **more: Any) -> Finding:
-    return Finding(detector=more.pop("detector", "d"), detector_version="1", label=label, confidence=confidence, **more)
-
-
-def decided(*findings: Finding, key: str = "post.txt") -> Decision:
-    return decide(findings, POLICY, POLICY.surface_for(key))
-
-
-def outcome(*findings: Finding, key: str = "post.txt") -> tuple[Tier, tuple[str, ...]]:
-    decision = decided(*findings, key=key)
-    return decision.tier, tuple(rule.name for rule in decision.rules)
+decided, outcome = Verdicts(POLICY).decided, Verdicts(POLICY).outcome
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from verdicts import Verdicts, seen
 
 from config.settings import CONFIG
-from tasks.decide.decision import Decision, Span, Tier, decide
+from tasks.decide.decision import Span, Tier
 from tasks.decide.policy import Policy
 from tasks.decide.policy_file import parse_policy
 from tasks.decide.rule import Ladder
@@ -41,17 +42,7 @@ POLICY = replace(
 )
 
 
-def seen(label: str, confidence: float = 99.0, **more: Any) -> Finding:
-    return Finding(detector=more.pop("detector", "d"), detector_version="1", label=label, confidence=confidence, **more)
-
-
-def decided(*findings: Finding, key: str = "post.txt") -> Decision:
-    return decide(findings, POLICY, POLICY.surface_for(key))
-
-
-def outcome(*findings: Finding, key: str = "post.txt") -> tuple[Tier, tuple[str, ...]]:
-    decision = decided(*findings, key=key)
-    return decision.tier, tuple(rule.name for rule in decision.rules)
+decided, outcome = Verdicts(POLICY).decided, Verdicts(POLICY).outcome
 
 
 # Rekognition reports each label with its ancestors, so an exception for a child has to silence them.

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
+from verdicts import Verdicts, seen
 
-from tasks.decide.decision import Decision, Tier, decide
+from tasks.decide.decision import Tier, decide
 from tasks.decide.policy_file import PolicyError, parse_policy
 from tasks.detect.finding import Finding
 from tests.unit.test_decide_decision import POLICY_TEXT
@@ -48,17 +47,7 @@ rules:
 POLICY = parse_policy(TEXT)
 
 
-def seen(label: str, confidence: float = 99.0, **more: Any) -> Finding:
-    return Finding(detector=more.pop("detector", "d"), detector_version="1", label=label, confidence=confidence, **more)
-
-
-def decided(*findings: Finding, key: str = "post.txt") -> Decision:
-    return decide(findings, POLICY, POLICY.surface_for(key))
-
-
-def outcome(*findings: Finding, key: str = "post.txt") -> tuple[Tier, tuple[str, ...]]:
-    decision = decided(*findings, key=key)
-    return decision.tier, tuple(rule.name for rule in decision.rules)
+decided, outcome = Verdicts(POLICY).decided, Verdicts(POLICY).outcome
 
 
 PHONE = seen("pii/PHONE", 80, span=(0, 5))

@@ -58,7 +58,8 @@ def test_a_charset_tells_what_the_bytes_alone_do_not(text: str, charset: str) ->
     assert decode(body, content_type=f'text/plain; charset="{charset}"').text == text
 
 
-@given(st.text(), st.sampled_from(UNICODE))
+# UTF-16's mark and a NUL are the four bytes of UTF-32's mark: nobody can tell a text that begins so.
+@given(st.text().filter(lambda text: not text.startswith("\0")), st.sampled_from(UNICODE))
 def test_unicode_is_read_as_it_is_whatever_is_declared(text: str, encoding: str) -> None:
     text = text.removeprefix("\ufeff")
     body = marked(text, encoding)
@@ -71,6 +72,7 @@ def test_unicode_is_read_as_it_is_whatever_is_declared(text: str, encoding: str)
     "body",
     [
         b"\xff\xfeh",
+        b"\xff\xfe\x00\x000\x00",
         "cut schöne Grüße".encode()[:-2],
         "👋👋👋".encode()[:-1],
         bytes(range(128, 256)),

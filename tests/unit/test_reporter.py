@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -198,8 +199,9 @@ def test_a_heartbeat_is_not_tried_again(told: Told) -> None:
 
 def test_the_thread_ends_when_it_is_told_to(told: Told) -> None:
     told.reporter.start()
+    assert "reporter" in {thread.name for thread in threading.enumerate()}
     told.reporter.close()
-    assert not told.reporter._thread.is_alive()
+    assert "reporter" not in {thread.name for thread in threading.enumerate()}
 
 
 def rows(told: Told) -> list[Any]:
