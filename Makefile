@@ -22,7 +22,7 @@ test: $(VENV)/.dev ## run the tests, a file to each core at a time (T="-k name" 
 	@$(BIN)/python -m pytest $(or $(T),--numprocesses auto --dist loadfile)
 bench: $(VENV)/.dev ## measure speed and cost beside stock Celery and a boto3 loop (QUICK=1 under 90 s; 8 minutes otherwise)
 	@$(BIN)/python -m tests.bench $(if $(QUICK),--quick)
-chaos: $(VENV)/.dev ## kill workers and break AWS in every way, and count what was lost: nothing (8 minutes)
+chaos: $(VENV)/.dev ## kill workers and break AWS in every way, and count what was lost: nothing (12 minutes)
 	@$(BIN)/python -m pytest tests/chaos -m "chaos or not chaos" $(T)
 check: lint types test ## what CI runs
 fmt: $(VENV)/.dev ## format the code
