@@ -38,7 +38,7 @@ from tasks.detect.reuse import (
 )
 from tasks.fail_open import fails_open
 from tasks.intake.message import VideoCheck
-from tasks.intake.post import Manifest, read_post
+from tasks.intake.post import WORDS, Manifest, read_post
 from tasks.intake.submission import Submission
 from tasks.intake.upload import Upload
 from tasks.item import Item
@@ -121,7 +121,7 @@ def judge_post(desk: Desk, standing: Standing, upload: Upload, met: Met, *, mani
     parts = look_at_parts(desk, standing.item, manifest, moderate=partial(moderate, within=True))
     if isinstance(parts, Later):
         return Retry(parts.seconds, parts.why, counts=False)
-    item, surface = standing.item, desk.policy.surface_for(standing.item.key)
+    item, surface = standing.item, replace(desk.policy.surface_for(standing.item.key), text_paths=WORDS)
     caption = look_at_words(desk, item, text=upload.caption, part="caption", surface=surface)
     seen: Sight | Job = Sight(findings=(met.known,) if met.known else ())
     if manifest.text.strip():

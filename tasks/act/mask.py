@@ -11,6 +11,8 @@ from tasks.decide.policy import Mask
 from tasks.intake.document import Document
 from tasks.intake.json_tree import Form, Text
 
+#: What masks of the style `blocks` are made of.
+BLOCK = "█"
 _JOINER = "\u200d"
 _FLAG = range(0x1F1E6, 0x1F200)
 _TONES = range(0x1F3FB, 0x1F400)
@@ -99,7 +101,8 @@ def _written(document: Document, text: Text, patch: Patch) -> Patch:
 def _widened(text: str, begin: int, end: int, kind: str) -> Span:
     while begin > 0 and _belongs(text, begin):
         begin -= 1
-    while end < len(text) and _belongs(text, end):
+    # A mark after a line break belongs to nothing, and would join the mask that takes the break's place.
+    while end < len(text) and (_belongs(text, end) or _joins(text[end])):
         end += 1
     return begin, end, kind
 
@@ -110,7 +113,7 @@ def _mask_of(piece: str, kind: str, style: Mask) -> str:
     seen = list(characters(piece))
     if style == "first" and len(seen) > 1:
         return seen[0] + "*" * (len(seen) - 1)
-    return ("█" if style == "blocks" else "*") * len(seen)
+    return (BLOCK if style == "blocks" else "*") * len(seen)
 
 
 def _belongs(text: str, at: int) -> bool:
@@ -118,13 +121,19 @@ def _belongs(text: str, at: int) -> bool:
     before, here = ord(text[at - 1]), ord(text[at])
     if here < 0x300:
         return False
-    if text[at] == _JOINER or here in _TONES or here in _TAGS or unicodedata.category(text[at]) in ("Mn", "Me", "Mc"):
+    if _joins(text[at]):
         return before >= 0x20
     if text[at - 1] == _JOINER:
-        return unicodedata.category(text[at]) == "So"
+        return unicodedata.category(text[at]) == "So" and text[at] != BLOCK
     if here in _FLAG and before in _FLAG:
         return _flags_before(text, at) % 2 == 1
     return _composes(before, here)
+
+
+def _joins(char: str) -> bool:
+    """Whether a code point is drawn as part of what stands before it."""
+    code = ord(char)
+    return char == _JOINER or code in _TONES or code in _TAGS or unicodedata.category(char) in ("Mn", "Me", "Mc")
 
 
 def _flags_before(text: str, at: int) -> int:

@@ -15,6 +15,9 @@ from tasks.item import Item
 #: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 MAX_KEY_BYTES = 1024
 
+#: Where its words stand in a manifest, as a JSON path; the keys beside them are names, and must stay what they are.
+WORDS = ("text",)
+
 _BOM = b"\xef\xbb\xbf"
 
 

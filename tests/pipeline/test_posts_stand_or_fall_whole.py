@@ -152,6 +152,13 @@ def test_a_part_that_was_masked_is_no_reason_to_hold_the_post(posts: Posts) -> N
     assert posts.fleet.current(part) is None
 
 
+def test_a_part_whose_key_reads_like_personal_data_is_still_named_by_the_manifest(posts: Posts) -> None:
+    part = posts.part("call 415-555-0134.txt")
+    put = posts.post(part, text="look")
+    assert posts.judge(put) == Done("allowed")
+    assert posts.fleet.current(put) == put.body
+
+
 def test_on_a_surface_that_shows_only_what_was_allowed_a_post_is_shown_whole(posts: Posts) -> None:
     part = posts.part(prefix="avatars/")
     put = posts.post(part, text="me", prefix="avatars/")

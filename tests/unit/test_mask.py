@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tasks.act.mask import Span, characters, mask, mask_document, patches
@@ -74,6 +74,9 @@ def test_nothing_of_what_is_masked_remains(drawn: tuple[str, list[Span]]) -> Non
 
 
 @given(spanned(), st.sampled_from(STYLES))
+@example(("11\n🏽", [(0, 3, "KIND_0")]), "label")
+@example(("👩\u200da", [(2, 3, "KIND_0")]), "blocks")
+@example(("1111\u0301", [(0, 5, "KIND_0"), (0, 4, "KIND_1")]), "label")
 def test_masking_what_is_masked_changes_nothing(drawn: tuple[str, list[Span]], style: Mask) -> None:
     text, spans = drawn
     shift, again = 0, []
