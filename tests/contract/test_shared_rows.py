@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -92,11 +94,32 @@ def test_a_writer_that_comes_too_late_is_told_what_was_written(world: tuple[Aws,
     assert row.write(late, over=first) == second
 
 
+def decided(key: str, **changes: Any) -> Standing:
+    """An item under a key, rejected, whose actions are still to be done."""
+    now = datetime.now(UTC)
+    item = Item(bucket="uploads-example", key=key, version_id="v1", etag="e1", size=10, sequencer="", event_time=now)
+    return replace(Standing(item=item, status=Status.PENDING, tier=3, plan=("hide",), decided_at=now), **changes)
+
+
+def test_of_many_decisions_at_once_one_stands_and_everybody_gets_it(world: tuple[Aws, Settings], unique: str) -> None:
+    aws, settings = world
+    state = State(aws, settings.items_table)
+    rivals = [decided(unique, rules=(f"rule-{number}",)) for number in range(THREADS)]
+    got = dict[int, Standing]()
+
+    def work(number: int) -> None:
+        got[number] = state.decide(rivals[number])
+
+    at_once(work)
+    assert len({standing.rules for standing in got.values()}) == 1
+    assert sum(got[number] is rival for number, rival in enumerate(rivals)) == 1
+    assert state.find(rivals[0].item) == got[0]
+
+
 def test_of_many_who_want_to_act_on_an_item_one_may(world: tuple[Aws, Settings], unique: str) -> None:
     aws, settings = world
-    state, now = State(aws, settings.items_table), datetime.now(UTC)
-    item = Item(bucket="uploads-example", key=unique, version_id="v1", etag="e1", size=10, sequencer="", event_time=now)
-    state.decide(Standing(item=item, status=Status.PENDING, tier=3, plan=("hide",), decided_at=now))
+    state = State(aws, settings.items_table)
+    item = state.decide(decided(unique)).item
     taken, refused = list[float](), list[float]()
 
     def work(_: int) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -58,14 +57,6 @@ class TestDeciding:
         first = state.decide(decided(tier=3))
         assert state.decide(decided(tier=0, plan=())) == first
         assert state.find(ITEM) == first
-
-    def test_of_many_decisions_at_once_one_stands_and_everybody_gets_it(self, state: State) -> None:
-        rivals = [decided(rules=(f"rule-{number}",)) for number in range(8)]
-        with ThreadPoolExecutor(8) as pool:
-            got = list(pool.map(state.decide, rivals))
-        assert len({standing.rules for standing in got}) == 1
-        assert sum(one is two for one, two in zip(got, rivals, strict=True)) == 1
-        assert state.find(ITEM) == got[0]
 
     def test_an_older_event_of_a_decided_key_is_older(self, state: State) -> None:
         state.decide(decided(NEWER_ITEM))
