@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from datetime import datetime
 from typing import Any
 
+from tasks.item import Item
 from tasks.record.standing import Standing
+
+#: What happened, where an entry tells of nothing but a command.
+COMMAND = "command"
 
 
 def entries_of(standing: Standing) -> tuple[dict[str, Any], ...]:
@@ -18,6 +24,36 @@ def entries_of(standing: Standing) -> tuple[dict[str, Any], ...]:
         return tuple(_entry(standing, event, each) for event, each in (*decided, *acted, ("restore", end | said)))
     ended = [("ended", end | ({"dry_run": True} if standing.dry_run else {}))]
     return tuple(_entry(standing, event, said) for event, said in (*decided, *acted, *ended))
+
+
+def command_entry(  # noqa: PLR0913  # who, what, when, why, about what
+    *,
+    command: str,
+    by: str,
+    at: datetime,
+    why: str = "",
+    item: Item | None = None,
+    policy_version: str = "",
+    event: str = COMMAND,
+    **facts: Any,
+) -> dict[str, Any]:
+    """The entry of something that a person did or looked at: a command, a view, a ruling.
+
+    `command` is what they typed after `modfleet` ("policy activate") or did on a page ("view case"), `by` is who,
+    `why` their reason, `item` what it was about, `facts` JSON values that hold neither content nor personal data.
+    Built again of the same words it is the same entry; `event` is for whoever looks for it.
+    """
+    said: dict[str, Any] = {
+        "event": event,
+        "command": command,
+        "actor": by,
+        "at": at.isoformat(),
+        **({"reason": why} if why else {}),
+        **({"item": {"bucket": item.bucket, "key": item.key, "version": item.version}} if item else {}),
+        **({"policy_version": policy_version} if policy_version else {}),
+        **facts,
+    }
+    return {"entry_id": hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:32], **said}
 
 
 def _entry(standing: Standing, event: str, said: dict[str, Any]) -> dict[str, Any]:

@@ -33,6 +33,7 @@ OPERATIONS = {
     "sns": ["Publish", "GetTopicAttributes"],
     "autoscaling": ["CompleteLifecycleAction"],
     "cloudfront": ["CreateInvalidation"],
+    "sts": ["GetCallerIdentity"],
 }
 
 
