@@ -1,4 +1,4 @@
-"""The books: one thread that brings what was spent to the audit log, and the day's caps to the fleet."""
+"""The books: one thread that brings what was spent to the audit log, and the day's caps and its chain's head to all."""
 
 from __future__ import annotations
 
@@ -39,5 +39,8 @@ class Books:
             # What is not written now rides on the next object.
             with suppress(Fault):
                 self._desk.audit.append(())
+        # After it: how far the log has come. What is not recorded now is the next time.
+        with suppress(Fault):
+            self._desk.audit.record_head()
         if self._desk.budget:
             self._desk.budget.exchange()

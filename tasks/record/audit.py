@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -14,9 +12,10 @@ from typing import Any
 from tasks.aws.calls import call
 from tasks.aws.faults import Fault, Moved
 from tasks.aws.session import Aws
+from tasks.record.chain import GENESIS, Head, compact, key_of, line_hash
+from tasks.record.heads import Heads
 
-#: What the first line of a writer's chain names as the line before it.
-GENESIS = "0" * 64
+__all__ = ["GENESIS", "AuditLog", "line_hash"]
 
 Entry = Mapping[str, Any]
 
@@ -35,8 +34,9 @@ class AuditLog:
     """One writer's chain of objects `log/YYYY/MM/DD/HH/WRITER-SEQ.jsonl`.
 
     Each line is an entry with `writer`, `line` (a count), `prev` (the hash of the writer's line before it)
-    and `hash` (SHA-256 of the line without it, as sorted compact JSON), so that a gap or a change shows.
-    An entry may be appended twice after a crash; it then has the same `entry_id` both times.
+    and `hash` (SHA-256 of the line without it, as sorted compact JSON), so that a gap or a change shows; an object's
+    first line names the object before it (`after`). How far the chain has come is recorded apart from it, so that a
+    lost tail shows too. An entry may be appended twice after a crash; it then has the same `entry_id` both times.
     """
 
     def __init__(
@@ -47,20 +47,25 @@ class AuditLog:
         writer: str,
         now: Callable[[], datetime],
         riders: Callable[[], Sequence[Entry]] = tuple,
+        heads: Heads | None = None,
     ) -> None:
         """`writer` must be used by one process once: it names a chain.
 
-        `riders` gives, once each, entries for which nobody waits: they go with the next object.
+        `riders` gives, once each, entries for which nobody waits: they go with the next object. `heads` is where
+        `record_head` says how far the chain has come.
         """
         self._aws, self._bucket, self._writer, self._now = aws, bucket, writer, now
-        self._riders = riders
+        self._riders, self._heads = riders, heads
         self._lock = threading.Lock()
         self._writing = threading.Lock()
+        self._heading = threading.Lock()
         self._group = _Group()
-        self._objects = self._lines = 0
-        self._last_hash = GENESIS
+        #: What is sealed, what of it is surely in S3, and what of that is recorded.
+        self._sealed: Head | None = None
+        self._settled: Head | None = None
+        self._recorded: Head | None = None
         #: A group whose write failed or may have failed: its exact bytes come first next time.
-        self._unsure: tuple[str, bytes] | None = None
+        self._unsure: tuple[Head, bytes] | None = None
 
     def append(self, entries: Iterable[Entry]) -> None:
         """Write entries; returns when they are in S3.
@@ -92,34 +97,45 @@ class AuditLog:
         finally:
             group.written.set()
 
-    def _seal(self, entries: list[Entry]) -> tuple[str, bytes]:
-        """The next object of the chain: its key and its bytes."""
-        lines, last_hash = [], self._last_hash
-        for number, entry in enumerate(entries, start=self._lines + 1):
-            line = dict(entry) | {"writer": self._writer, "line": number, "prev": last_hash}
-            last_hash = line_hash(line)
-            lines.append(_compact(line | {"hash": last_hash}))
-        key = f"log/{self._now():%Y/%m/%d/%H}/{self._writer}-{self._objects + 1:08d}.jsonl"
-        body = ("\n".join(lines) + "\n").encode()
+    def record_head(self) -> None:
+        """Record how far the chain has come: one call where it has grown since, none otherwise. Raises Fault.
+
+        For a ticker, and for the end of a process: never for each item. The first of a day costs one call more. Only
+        what is in S3 is recorded, so a crash leaves a head that lags behind, never one that is ahead of its chain.
+        """
+        with self._heading:
+            head = self._settled
+            if self._heads and head and head is not self._recorded:
+                if not self._recorded or self._recorded.at.date() != head.at.date():
+                    self._heads.name_day(head.at.date())
+                self._heads.put(head)
+                self._recorded = head
+
+    def _seal(self, entries: list[Entry]) -> tuple[Head, bytes]:
+        """The next object of the chain: what is then its head, and the object's bytes."""
+        before = self._sealed
+        count, last_hash = (before.lines, before.hash) if before else (0, GENESIS)
+        lines, after = [], {"after": before.key} if before else {}
+        for number, entry in enumerate(entries, start=count + 1):
+            line = dict(entry) | {"writer": self._writer, "line": number, "prev": last_hash, **after}
+            after, last_hash = {}, line_hash(line)
+            lines.append(compact(line | {"hash": last_hash}))
+        # A clock that is set back does not change the order of the keys.
+        at = max(self._now(), before.at) if before else self._now()
+        number = before.objects + 1 if before else 1
+        key = key_of(self._writer, number, at=at)
+        head = Head(writer=self._writer, objects=number, lines=count + len(lines), hash=last_hash, key=key, at=at)
         # Only now: an entry that cannot be written must leave no gap in the chain.
-        self._objects, self._lines, self._last_hash = self._objects + 1, self._lines + len(lines), last_hash
-        return key, body
+        self._sealed = head
+        return head, ("\n".join(lines) + "\n").encode()
 
     def _settle_unsure(self) -> None:
         if not self._unsure:
             return
-        key, body = self._unsure
-        said = {"Bucket": self._bucket, "Key": key, "Body": body, "ContentType": "application/x-ndjson"}
+        head, body = self._unsure
+        said = {"Bucket": self._bucket, "Key": head.key, "Body": body, "ContentType": "application/x-ndjson"}
         # Moved: the key is this writer's alone, so an earlier try did arrive and only its answer was lost.
         with suppress(Moved):
-            call(self._aws.store, self._aws.s3.put_object, **said, IfNoneMatch="*")
-        self._unsure = None
-
-
-def line_hash(line: Entry) -> str:
-    """The hash of a log line: SHA-256 of its sorted compact JSON without `hash`."""
-    return hashlib.sha256(_compact({k: v for k, v in line.items() if k != "hash"}).encode()).hexdigest()
-
-
-def _compact(line: Entry) -> str:
-    return json.dumps(line, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+            # A bucket with Object Lock takes nothing without a checksum, whatever the environment tells boto3.
+            call(self._aws.store, self._aws.s3.put_object, **said, IfNoneMatch="*", ChecksumAlgorithm="CRC32")
+        self._unsure, self._settled = None, head

@@ -6,7 +6,7 @@ import json
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
@@ -14,6 +14,8 @@ import pytest
 from tasks.aws.faults import Denied, Fault, Transient
 from tasks.aws.session import Aws
 from tasks.record.audit import GENESIS, AuditLog, line_hash
+from tasks.record.chain import Head
+from tasks.record.heads import Heads
 
 BUCKET = "audit-example"
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -289,3 +291,57 @@ class TestRiders:
         log.append([entry(1)])
         assert [line["entry_id"] for line in lines(aws)] == ["1", "100", "1"]
         assert_chain(lines(aws))
+
+
+class TestHeads:
+    """How far a chain has come is recorded apart from it."""
+
+    @pytest.fixture
+    def heads(self, aws: Aws, items_table: str) -> Heads:
+        return Heads(aws, items_table)
+
+    def log(self, aws: Aws, heads: Heads, *clock: datetime) -> AuditLog:
+        times = iter(clock or [NOW] * 99)
+        return AuditLog(aws, bucket=BUCKET, writer="w", now=lambda: next(times), heads=heads)
+
+    def test_it_is_the_last_object_that_is_in_s3(self, aws: Aws, heads: Heads) -> None:
+        log = self.log(aws, heads)
+        log.append([entry(1)])
+        log.append([entry(2), entry(3)])
+        log.record_head()
+        last = Head(writer="w", objects=2, lines=3, hash=lines(aws)[-1]["hash"], key=SECOND, at=NOW)
+        assert list(heads.between(NOW, NOW)) == [last]
+
+    def test_what_could_not_be_written_is_not_recorded(self, aws: Aws, heads: Heads) -> None:
+        log = self.log(aws, heads)
+        log.record_head()
+        with Puts(aws, lambda n: Denied("no") if n == 2 else None):
+            log.append([entry(1)])
+            with pytest.raises(Denied):
+                log.append([entry(2)])
+            log.record_head()
+        assert [head.objects for head in heads.between(None, NOW)] == [1]
+
+    def test_each_day_keeps_its_own_and_a_clock_that_is_set_back_changes_no_order(self, aws: Aws, heads: Heads) -> None:
+        log = self.log(aws, heads, NOW, NOW + timedelta(days=1), NOW - timedelta(hours=5))
+        for number in range(3):
+            log.append([entry(number)])
+            log.record_head()
+        assert [(head.objects, head.at.day) for head in heads.between(None, NOW + timedelta(days=9))] == [
+            (1, 2),
+            (3, 3),
+        ]
+        named = [json.loads(body.splitlines()[0]).get("after") for body in objects(aws).values()]
+        assert named == [None, *list(objects(aws))[:-1]]
+        assert_chain(lines(aws))
+
+    def test_it_costs_one_call_where_something_was_written_and_none_otherwise(self, aws: Aws, heads: Heads) -> None:
+        log, calls = self.log(aws, heads), []
+        cast("Any", aws.dynamodb).meta.events.register("before-call.dynamodb", lambda model, **_: calls.append(model))
+        log.append([entry(1)])
+        log.record_head()
+        first = len(calls)
+        log.record_head()
+        log.append([entry(2)])
+        log.record_head()
+        assert (first, len(calls)) == (2, 3)  # the first of a day names the day, too

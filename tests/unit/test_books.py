@@ -19,6 +19,7 @@ class Log:
     def __init__(self, waiting: list[int], *, down: bool = False) -> None:
         self.written: list[int] = []
         self._waiting, self._down = waiting, down
+        self.heads: list[list[int]] = []
 
     def append(self, entries: Iterable[Any]) -> None:
         assert list(entries) == []
@@ -26,6 +27,11 @@ class Log:
             raise Denied
         self.written += self._waiting
         self._waiting.clear()
+
+    def record_head(self) -> None:
+        if self._down:
+            raise Denied
+        self.heads.append([*self.written])
 
 
 class Waiting:
@@ -47,6 +53,13 @@ def test_what_waits_is_written() -> None:
     log = Log(entries)
     books(log, entries).tick()
     assert log.written == [1, 2]
+
+
+def test_how_far_the_log_has_come_is_recorded_after_what_waited_is_written() -> None:
+    entries = [1, 2]
+    log = Log(entries)
+    books(log, entries).tick()
+    assert log.heads == [[1, 2]]
 
 
 def test_where_nothing_waits_nothing_is_called() -> None:
