@@ -79,7 +79,7 @@ def _parts(value: object) -> Mapping[str, object] | None:
     if isinstance(value, Mapping):
         return value
     if is_dataclass(value):
-        return {field.name: getattr(value, field.name) for field in fields(value)}
+        return {field.name: getattr(value, field.name) for field in fields(value) if not field.metadata.get("derived")}
     if isinstance(value, tuple) and all(hasattr(one, "name") for one in value):
         return {one.name: one for one in value}
     return None
@@ -92,11 +92,12 @@ def _is_judgement(change: _Change) -> bool:
 def _line(changes: list[_Change]) -> str:
     one, subjects = changes[0], _subjects([change.subject for change in changes])
     if one.new is _ABSENT:
-        was = f", was {_value(one.old, one)}" if isinstance(one.old, Tier | Ladder) else ""
+        was = f", was {_value(one.old, one)}" if isinstance(one.old, Tier | Ladder | int) else ""
         return f"{_about(one, subjects)} is not named any more{was}"
     if one.old is _ABSENT:
         return (
-            f"{_about(one, subjects)} is new{f': {_value(one.new, one)}' if isinstance(one.new, Tier | Ladder) else ''}"
+            f"{_about(one, subjects)} is new"
+            f"{f': {_value(one.new, one)}' if isinstance(one.new, Tier | Ladder | int) else ''}"
         )
     verb = "are" if ", " in subjects else "is"
     if not (_is_plain(one.old) and _is_plain(one.new)):
@@ -137,10 +138,16 @@ def _value(value: object, change: _Change) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, int | float):
-        return _LEVEL_NAMES.get(value, f"{value:g}") if change.path[0] == "guardrail" else f"{value:g}"
+        return _number(value, section=change.path[0])
     if isinstance(value, tuple):
         return ", ".join(value) or "none"
     return ("never" if change.step else "none") if value is None else str(value) or '""'
+
+
+def _number(value: float, *, section: str) -> str:
+    if section == "retention":
+        return f"{value:g} days"
+    return _LEVEL_NAMES.get(value, f"{value:g}") if section == "guardrail" else f"{value:g}"
 
 
 def _is_plain(value: object) -> bool:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, Protocol
 
 from tasks.decide.combination import Rules
 from tasks.decide.echo import moderation_path, without_echoes
+from tasks.decide.notices import Notices
+from tasks.decide.place import Place
+from tasks.decide.retention import Retention
+from tasks.decide.review import ReviewRules
 from tasks.decide.rule import Ladder, Rule, Tier, possible
 from tasks.detect.finding import Finding
 
@@ -24,11 +28,18 @@ LEVELS: Mapping[str, float] = {"LOW": 30.0, "MEDIUM": 60.0, "HIGH": 90.0}
 MOST_SEVERE = 3
 
 
+#: Of a field that came later: without it, a policy's version is what it was before there was such a thing.
+LATER = {"silent": True}
+#: ... and of one that follows from others, and says nothing by itself.
+DERIVED = LATER | {"derived": True}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surface:
-    """One place where items show, told by the key's prefix."""
+    """One place where items show, told by the bucket and the key."""
 
     name: str
+    #: How its keys begin; with a `pattern`, what every key that fits it begins with.
     prefix: str
     #: `before`: shown only once allowed; `after`: published at once, taken down on violation.
     visibility: Visibility
@@ -50,6 +61,37 @@ class Surface:
     toxicity: Toxicity = "never"
     #: By full v7 path, those that are judged otherwise here than elsewhere.
     labels: Mapping[str, Ladder] = field(default_factory=dict, hash=False)
+    #: What its keys look like (`tasks.decide.place`); empty where the prefix says it.
+    pattern: str = field(default="", metadata=LATER)
+    #: The buckets that it is about; none names all.
+    buckets: tuple[str, ...] = field(default=(), metadata=LATER)
+    #: Patterns of other keys that hold the same picture (`tasks.decide.rendition`).
+    renditions: tuple[str, ...] = field(default=(), metadata=LATER)
+    #: Found out and not said: it lies within a `before` surface, so nothing shows here without our tag either.
+    tagged: bool = field(default=False, metadata=DERIVED)
+
+    @property
+    def place(self) -> Place:
+        """Which keys of which buckets are its."""
+        return Place(prefix="" if self.pattern else self.prefix, pattern=self.pattern, buckets=self.buckets)
+
+    def has(self, bucket: str, key: str) -> bool:
+        """Whether a key of a bucket is its own, if no closer surface has it."""
+        if self.pattern or self.buckets:
+            return self.place.has(bucket, key)
+        return key.startswith(self.prefix)
+
+
+class Placed(Protocol):
+    """What lies under a key of a bucket."""
+
+    @property
+    def bucket(self) -> str:
+        """Its bucket."""
+
+    @property
+    def key(self) -> str:
+        """Its key, decoded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +146,7 @@ class Policy:
 
     #: `sha256:` and 12 hex digits of what the policy says (not of how it is written down).
     version: str
-    #: Longest prefix first; the last one's prefix is empty, so that every key has a surface.
+    #: The closest first (`tasks.decide.place`); the last one is about every key of every bucket.
     surfaces: tuple[Surface, ...] = field(compare=False)
     #: By full v7 path, all of them, inheritance already resolved.
     labels: Mapping[str, Ladder] = field(compare=False)
@@ -119,14 +161,26 @@ class Policy:
     known: Mapping[str, Tier] = field(compare=False)
     #: What counts only together, or not in its context.
     rules: Rules = field(compare=False)
+    #: Takedowns an hour, by `overall` or a surface's name, above which the rest is held; without any, no brake.
+    brake: Mapping[str, int] = field(default_factory=dict, compare=False)
+    #: What uploaders are told.
+    notices: Notices = field(default_factory=Notices, compare=False)
+    #: How long things are kept.
+    retention: Retention = field(default_factory=Retention, compare=False)
+    #: How soon people must have looked at what is held.
+    review: ReviewRules = field(default_factory=ReviewRules, compare=False)
 
     def on(self, surface: Surface) -> Policy:
         """The policy as it is on one surface: with that surface's own thresholds."""
         return replace(self, labels={**self.labels, **surface.labels}) if surface.labels else self
 
-    def surface_for(self, key: str) -> Surface:
-        """The surface of an object key: the longest prefix wins."""
-        return next(surface for surface in self.surfaces if key.startswith(surface.prefix))
+    def surface_for(self, key: str, bucket: str = "") -> Surface:
+        """The surface of an object; without its bucket, as in a bucket that no surface names. The closest wins."""
+        return next(surface for surface in self.surfaces if surface.has(bucket, key))
+
+    def surface_of(self, item: Placed) -> Surface:
+        """The surface of an item."""
+        return self.surface_for(item.key, item.bucket)
 
     def judge(self, finding: Finding) -> Rule | None:
         """The strictest rule that one finding reaches by itself; None where it is allowed.
@@ -229,7 +283,7 @@ def _known(policy: Policy, rest: str, finding: Finding) -> Rule | None:
 
 
 def _part(_policy: Policy, rest: str, finding: Finding) -> Rule | None:
-    """What a post's part has come to by itself, the post comes to at least."""
+    """What a post's part has come to by itself, the post comes to at least; what an original, its renditions."""
     return _fixed(Tier.REJECT if rest == "rejected" else Tier.HOLD, finding)
 
 
@@ -269,5 +323,6 @@ _JUDGES: Mapping[str, Callable[[Policy, str, Finding], Rule | None]] = {
     "toxicity": _toxicity,
     "known": _known,
     "part": _part,
+    "rendition": _part,
     "unreadable": _unreadable,
 }

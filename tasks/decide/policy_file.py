@@ -9,9 +9,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from types import MappingProxyType
 
+from tasks.decide.brake_file import read_brake
 from tasks.decide.document import Document, Field, nearest
 from tasks.decide.kinds import CATEGORIES, PII_TYPES, PROMPT_ATTACK, TOXIC_TYPES
 from tasks.decide.label_file import ladders, read_labels, read_threshold
+from tasks.decide.notice_file import read_notices
+from tasks.decide.notices import Notices
 from tasks.decide.policy import (
     LEVELS,
     MOST_SEVERE,
@@ -22,14 +25,19 @@ from tasks.decide.policy import (
     ToxicityRules,
     UnreadableRules,
 )
+from tasks.decide.retention import Retention, read_retention
+from tasks.decide.review import ReviewRules
+from tasks.decide.review_file import read_review
 from tasks.decide.rule import MOST, Ladder, Tier
 from tasks.decide.rule_file import read_rules
 from tasks.decide.surface_file import read_surfaces
 
 REQUIRED = ("surfaces", "labels", "guardrail", "classifier", "pii", "unreadable")
 #: What a policy need not say: these detectors find nothing unless somebody has asked for them.
-OPTIONAL = ("terms", "toxicity", "known", "rules")
+OPTIONAL = ("terms", "toxicity", "known", "rules", "brake", "notices", "retention", "review")
 SECTIONS = REQUIRED + OPTIONAL
+#: Parts of a policy that came later: without them its version is what it was before there was such a thing.
+_SILENT: Mapping[str, object] = {"brake": {}, "notices": Notices(), "retention": Retention(), "review": ReviewRules()}
 _STEPS = ("gray", "hold", "reject")
 _TIERS = {tier.name.lower(): tier for tier in Tier}
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]*")
@@ -72,7 +80,15 @@ def _read(document: Document, root: Field) -> dict[str, object]:
         "toxicity": _toxicity(document, sections.get("toxicity")),
         "known": MappingProxyType(known),
         "rules": read_rules(document, sections.get("rules"), known=known),
+        "notices": read_notices(document, sections.get("notices"), rules=_names(document, sections.get("rules"))),
+        "retention": read_retention(document, sections.get("retention")),
+        "review": read_review(document, sections.get("review"), rules=_names(document, sections.get("rules"))),
+        "brake": read_brake(document, sections.get("brake"), surfaces=_names(document, sections.get("surfaces"))),
     }
+
+
+def _names(document: Document, section: Field | None) -> tuple[str, ...]:
+    return tuple(document.fields(section)) if section else ()
 
 
 def _guardrail(document: Document, section: Field) -> GuardrailRules:
@@ -195,13 +211,15 @@ def _tiers(
 
 
 def _version(parts: Mapping[str, object]) -> str:
-    content = json.dumps(_plain(parts), sort_keys=True, separators=(",", ":"))
+    said = {name: part for name, part in parts.items() if name not in _SILENT or part != _SILENT[name]}
+    content = json.dumps(_plain(said), sort_keys=True, separators=(",", ":"))
     return "sha256:" + hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
 def _plain(value: object) -> object:
     if is_dataclass(value):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+        said = {one: getattr(value, one.name) for one in fields(value)}
+        return {one.name: _plain(part) for one, part in said.items() if part or not one.metadata.get("silent")}
     if isinstance(value, Mapping):
         return {name: _plain(one) for name, one in value.items()}
     return [_plain(one) for one in value] if isinstance(value, tuple) else value

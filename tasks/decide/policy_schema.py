@@ -9,13 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import get_args
 
+from tasks.decide.brake_file import MOST_PER_HOUR, PER_HOUR
 from tasks.decide.combination import CONTEXT, Priority
 from tasks.decide.kinds import CATEGORIES, PII_TYPES, TOXIC_TYPES
+from tasks.decide.notice_file import FAMILIES
+from tasks.decide.notices import OCCASIONS
 from tasks.decide.policy import LEVELS, MOST_SEVERE, OnHold, Visibility
 from tasks.decide.policy_file import REQUIRED
+from tasks.decide.review import OTHERS, SEVERITIES
+from tasks.decide.review_file import BY_RULE, HOURS, MOST_HOURS, RULE_KINDS
 from tasks.decide.rule import MOST
 from tasks.decide.rule_file import GROUPS, NAMED, SEEN
-from tasks.decide.surface_file import CHOICES
+from tasks.decide.rule_path import DEFAULT
+from tasks.decide.surface_file import BY_KEY, CHOICES, LISTS
 from tasks.decide.surface_file import REQUIRED as OF_A_SURFACE
 from tasks.decide.taxonomy import LEVEL_1, PATHS
 
@@ -44,6 +50,10 @@ def policy_schema() -> Schema:
             "patternProperties": {"^[a-z0-9][a-z0-9-]*$": {"anyOf": [_ref("combination"), _ref("exemption")]}},
             "additionalProperties": False,
         },
+        "notices": _notices(),
+        "retention": _fields(dict.fromkeys(("appeals", "originals"), _ref("days"))),
+        "review": _review(),
+        "brake": _fields({PER_HOUR: {"type": "object", "additionalProperties": _ref("quota")}}, required=True),
     }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -62,21 +72,25 @@ def _definitions() -> Schema:
         "levels": _fields(dict.fromkeys(("gray", "hold", "reject"), _words(*LEVELS, "never"))),
         "combination": _combination(),
         "exemption": _exemption(),
+        "severity": _words(*SEVERITIES),
         "sure": {"anyOf": [_CONFIDENCE, {"enum": [*LEVELS, SEEN]}]},
         "conditions": _conditions(("moderation", *NAMED)),
         "context": _conditions(CONTEXT),
+        "texts": {"type": "object", "minProperties": 1, "additionalProperties": _TEXT},
+        "days": {"type": "string", "pattern": "^[0-9]{1,5} days?$"},
+        "quota": {"type": "integer", "minimum": 0, "maximum": MOST_PER_HOUR},
     }
 
 
 def _surface() -> Schema:
     return _fields(
         {
-            "prefix": _TEXT,
+            **dict.fromkeys(BY_KEY, _TEXT),
             "visibility": _words(*get_args(Visibility)),
             "hold": _words(*get_args(OnHold)),
             **{name: _words(*words) for name, (words, _) in CHOICES.items()},
             "text_in_images": _TRUE,
-            "text": _one_or_more(_TEXT),
+            **dict.fromkeys(LISTS, _one_or_more(_TEXT)),
             "about": _TEXT,
             "labels": _object(_label_names(), "label"),
         },
@@ -103,6 +117,16 @@ def _personal_data() -> Schema:
     )
 
 
+def _review() -> Schema:
+    hours: Schema = {"type": "number", "minimum": 0, "maximum": MOST_HOURS}
+    free = [kind for kind, names in RULE_KINDS.items() if not names] + ["guardrail/topic", "classifier/(hold|reject)"]
+    named = [f"{kind}/{name}" for kind, names in RULE_KINDS.items() if kind != "labels" for name in names]
+    labels = [f"{kind}/{name}" for kind in ("labels", "moderation") for name in _label_names()]
+    severities = _fields(dict.fromkeys((OTHERS, *RULE_KINDS, "moderation", *named, *labels), _ref("severity")))
+    by_rule = {**severities, "patternProperties": {f"^({'|'.join(free)})/.": _ref("severity")}}
+    return _fields({HOURS: _fields(dict.fromkeys(SEVERITIES, hours)), BY_RULE: by_rule})
+
+
 def _combination() -> Schema:
     parts = {
         "when": {**_object(GROUPS, "conditions"), "minProperties": 1},
@@ -111,6 +135,18 @@ def _combination() -> Schema:
         "priority": _words(*get_args(Priority)),
     }
     return _fields(parts, required=("when", "then"))
+
+
+def _notices() -> Schema:
+    names = [DEFAULT, *FAMILIES, *(f"moderation/{name}" for name in _label_names())]
+    rules = {
+        "type": "object",
+        "properties": dict.fromkeys(names, _ref("texts")),
+        "required": [DEFAULT],
+        "additionalProperties": _ref("texts"),
+    }
+    parts = {"language": _TEXT, **dict.fromkeys(OCCASIONS, _ref("texts")), "rules": rules}
+    return _fields(parts, required=(*OCCASIONS, "rules"))
 
 
 def _exemption() -> Schema:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from decimal import Decimal
 
 import yaml
 
+from tasks.decide.brake_file import PER_HOUR
 from tasks.decide.combination import Combination, Condition, Exemption, Group
 from tasks.decide.kinds import CATEGORIES
 from tasks.decide.policy import LEVELS, Policy, Surface
+from tasks.decide.review import ReviewRules
+from tasks.decide.review_file import BY_RULE, HOURS
 from tasks.decide.rule import Ladder, Tier
 from tasks.decide.rule_file import SEEN
 from tasks.decide.taxonomy import PATHS, lineage
@@ -48,13 +52,23 @@ def _sections(policy: Policy) -> Plain:
             **{one.name: _combination(one) for one in policy.rules.combinations},
             **{one.name: _exemption(one) for one in policy.rules.exemptions},
         },
+        "notices": {
+            "language": policy.notices.language,
+            **{name: dict(texts) for name, texts in policy.notices.occasions.items()},
+            "rules": {name: dict(texts) for name, texts in policy.notices.rules.items()},
+        },
+        "retention": {
+            field.name: f"{getattr(policy.retention, field.name)} days" for field in fields(policy.retention)
+        },
+        "review": _review(policy.review),
+        "brake": {PER_HOUR: dict(policy.brake)} if policy.brake else {},
     }
 
 
 def _surface(surface: Surface, policy: Policy) -> Plain:
     """What a surface says, and of the rest nothing where it is as it is left out."""
     said: Plain = {
-        "prefix": surface.prefix,
+        **({"pattern": surface.pattern} if surface.pattern else {"prefix": surface.prefix}),
         "visibility": surface.visibility,
         "hold": surface.hold,
         "pii": surface.pii,
@@ -62,8 +76,8 @@ def _surface(surface: Surface, policy: Policy) -> Plain:
         "mask": surface.mask,
         "toxicity": surface.toxicity,
     }
-    if surface.text_paths:
-        said["text"] = list(surface.text_paths)
+    lists = {"bucket": surface.buckets, "text": surface.text_paths, "renditions": surface.renditions}
+    said |= {name: list(texts) for name, texts in lists.items() if texts}
     if surface.text_in_images:
         said["text_in_images"] = True
     if surface.about:
@@ -95,6 +109,14 @@ def _levels(ladder: Ladder, name: str) -> Plain:
 
 def _steps(ladder: Ladder) -> tuple[tuple[str, float | None], ...]:
     return ("gray", ladder.gray), ("hold", ladder.hold), ("reject", ladder.reject)
+
+
+def _review(review: ReviewRules) -> Plain:
+    said: Plain = {
+        HOURS: {name: _number(hours) for name, hours in review.hours.items()},
+        BY_RULE: dict(review.severities),
+    }
+    return {name: one for name, one in said.items() if one}
 
 
 def _combination(rule: Combination) -> Plain:

@@ -19,7 +19,7 @@ from tests.unit.test_policy_file import TEXT as OLDER_TEXT
 
 SCHEMA: Any = policy_schema()
 SHIPPED = (CONFIG / "policy.yaml").read_text("utf-8")
-TYPES = {"object": dict, "array": list, "string": str, "number": (int, float)}
+TYPES = {"object": dict, "array": list, "string": str, "number": (int, float), "integer": int}
 
 
 def fits(value: Any, schema: Mapping[str, Any]) -> bool:
@@ -31,6 +31,7 @@ def fits(value: Any, schema: Mapping[str, Any]) -> bool:
         "enum": lambda words: value in words and not isinstance(value, bool),
         "const": lambda one: value == one and type(value) is type(one),
         "anyOf": lambda ways: any(fits(value, way) for way in ways),
+        "pattern": lambda form: re.search(form, value) is not None,
         "minimum": lambda least: value >= least,
         "maximum": lambda most: value <= most,
         "minItems": lambda least: len(value) >= least,

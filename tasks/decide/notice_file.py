@@ -1,0 +1,134 @@
+"""The `notices` section of a policy: texts by occasion, rule and language, and what they may name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from string import Formatter
+from types import MappingProxyType
+
+from tasks.decide.document import Document, Field, nearest
+from tasks.decide.notices import OCCASIONS, OF_A_RULE, Notices, Texts
+from tasks.decide.rule_file import KINDS, NAMED
+from tasks.decide.rule_path import DEFAULT
+from tasks.decide.taxonomy import UnknownLabel, full_path
+
+#: What rules begin with, beside the kinds of findings.
+FAMILIES = (*KINDS, "part", "rules", "brake", "unknown-label", "impossible-confidence")
+_KEYS = ("language", *OCCASIONS, "rules")
+#: As in BCP 47, as far as anybody needs it here: de, pt-BR, zh-Hant.
+LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")
+
+
+def read_notices(document: Document, section: Field | None, *, rules: Collection[str]) -> Notices:
+    """The notices; without the section, plain ones in English. `rules` are the names of the policy's own rules."""
+    if section is None:
+        return Notices()
+    known = document.known(section, _KEYS, required=(*OCCASIONS, "rules"))
+    language = _language(document, known["language"]) if "language" in known else "en"
+    words = _words(document, known["rules"], rules=rules) if "rules" in known else {}
+    languages = tuple(words.get(DEFAULT, {language: ""}))
+    occasions = {name: _texts(document, known[name], OCCASIONS[name]) for name in OCCASIONS if name in known}
+    if words and language not in languages:
+        document.blame(section.line, f'notices: the default language is "{language}", and rules: default has no text')
+    for name, texts in occasions.items():
+        for missing in set(languages) - set(texts):
+            document.blame(known[name].line, f'{name}: has no text in "{missing}", as rules: default has')
+    _check_languages(document, known, languages=languages)
+    return Notices(language=language, occasions=MappingProxyType(occasions), rules=MappingProxyType(words))
+
+
+def _words(document: Document, section: Field, *, rules: Collection[str]) -> dict[str, Texts]:
+    words: dict[str, Texts] = {}
+    for entry in document.fields(section).values():
+        path = _path(document, entry, rules=rules)
+        texts = _texts(document, entry, OF_A_RULE)
+        if path in words:
+            document.blame(entry.line, f'"{entry.name}" stands twice, once by its full path')
+        if path is not None:
+            words[path] = texts
+    if DEFAULT not in words:
+        document.blame(section.line, 'rules: "default" is missing')
+    return words
+
+
+def _path(document: Document, entry: Field, *, rules: Collection[str]) -> str | None:
+    """The whole path of what the words are for; a label may be named by its last name."""
+    family, _, name = entry.name.partition("/")
+    if entry.name == DEFAULT or (family in FAMILIES and not name):
+        return entry.name
+    if family not in FAMILIES:
+        near = nearest(family, (*FAMILIES, DEFAULT)) or "; they look like moderation/Weapons, pii or rules/doxxing"
+        document.blame(entry.line, f'unknown rule "{entry.name}"{near}')
+        return None
+    if family == "moderation":
+        return _label(document, entry, name)
+    allowed = tuple(rules) if family == "rules" else NAMED.get(family, ())
+    if allowed and not any(one == name or one.startswith(f"{name}/") for one in allowed) and not _is_open(entry.name):
+        near = nearest(entry.name, [f"{family}/{one}" for one in allowed])
+        document.blame(entry.line, f'unknown rule "{entry.name}"{near}')
+        return None
+    return entry.name
+
+
+def _is_open(path: str) -> bool:
+    """Whether the rest of a path is the operator's, or the classifier's, to choose."""
+    return path.startswith(("guardrail/topic", "guardrail/word/", "classifier/reject/", "classifier/hold/"))
+
+
+def _label(document: Document, entry: Field, name: str) -> str | None:
+    try:
+        return f"moderation/{full_path(name)}"
+    except UnknownLabel as error:
+        document.blame(entry.line, str(error))
+        return None
+
+
+def _texts(document: Document, field: Field, allowed: tuple[str, ...]) -> Texts:
+    """Texts by language, each with only such placeholders as are `allowed`."""
+    found: dict[str, str] = {}
+    for entry in document.fields(field).values():
+        text = document.text(entry)
+        if _language(document, entry, entry.name) and text is not None:
+            _check_placeholders(document, entry, text, allowed=allowed)
+            found[entry.name] = text
+    if not found:
+        document.blame(field.line, f"{field.name}: has no text")
+    return MappingProxyType(found)
+
+
+def _check_placeholders(document: Document, entry: Field, text: str, *, allowed: tuple[str, ...]) -> None:
+    hint = f"; here can stand {' or '.join(f'{{{name}}}' for name in allowed)}"
+    try:
+        pieces = list(Formatter().parse(text))
+    except ValueError:
+        document.blame(entry.line, f"{entry.name}: a brace too many or too few (a brace itself is written twice){hint}")
+        return
+    for _, name, spec, conversion in pieces:
+        if name is None:
+            continue
+        if name not in allowed:
+            document.blame(entry.line, f'{entry.name}: unknown placeholder "{{{name}}}"{hint}')
+        elif spec or conversion:
+            document.blame(entry.line, f"{entry.name}: say {{{name}}}, without a format")
+
+
+def _language(document: Document, field: Field, written: str | None = None) -> str:
+    said = document.text(field) if written is None else written
+    if said is None:
+        return ""
+    if not LANGUAGE.fullmatch(said):
+        document.blame(field.line, f'{field.name}: "{said}" is no language; they look like en or pt-BR')
+        return ""
+    return said
+
+
+def _check_languages(document: Document, known: Mapping[str, Field], *, languages: tuple[str, ...]) -> None:
+    """A language that only some texts have would never be used."""
+    fields = [known[name] for name in OCCASIONS if name in known]
+    fields += document.fields(known["rules"]).values() if "rules" in known else []
+    for field in fields:
+        for name, entry in document.fields(field).items():
+            if name not in languages:
+                near = nearest(name, languages)
+                document.blame(entry.line, f'{field.name}: "{name}" is no language of rules: default{near}')

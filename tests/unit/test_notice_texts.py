@@ -1,0 +1,206 @@
+"""What uploaders are told: a text for every rule, in their language, with facts that are safe and no others."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from config.settings import CONFIG
+from tasks.decide.difference import differences
+from tasks.decide.kinds import CATEGORIES, PII_TYPES, TOXIC_TYPES
+from tasks.decide.notices import OCCASIONS, Notices
+from tasks.decide.policy_file import PolicyError, parse_policy
+from tasks.decide.policy_text import policy_text
+from tasks.decide.retention import Retention
+from tasks.decide.rule_path import DEFAULT, above, path_of, paths_of
+from tasks.decide.taxonomy import PATHS
+from tasks.detect.finding import Finding
+from tests.unit.test_decide_rules import TEXT
+
+SHIPPED = parse_policy((CONFIG / "policy.yaml").read_text("utf-8"))
+OLDER = parse_policy(TEXT)
+SAID = """
+notices:
+  language: de
+  removed: {en: "Gone from {surface}: {reasons}, {appeal_until}.", de: "Weg: {reasons}."}
+  masked: {en: masked, de: maskiert}
+  hidden: {en: "hidden, maybe {reasons}", de: verborgen}
+  back: {en: back, de: zurück}
+  rules:
+    default: {en: rules, de: Regeln}
+    moderation/Violence: {en: violence, de: Gewalt}
+    moderation/Weapons: {de: Waffen}
+    rules/doxxing: {en: "{rule} on {surface}", de: Adressen}
+"""
+POLICY = parse_policy(TEXT + SAID)
+
+
+def problems(old: str, new: str) -> list[str]:
+    assert old in SAID
+    with pytest.raises(PolicyError) as refused:
+        parse_policy(TEXT + SAID.replace(old, new), source="p")
+    return [re.sub(r"^p:\d+: ", "", problem) for problem in refused.value.problems]
+
+
+#: Every rule that the shipped policy can lead to, but for labels that nobody knows.
+NAMEABLE = (
+    *(f"labels/{path}>=90" for path in PATHS if any((SHIPPED.labels[path].hold, SHIPPED.labels[path].reject))),
+    *(f"guardrail/{category}>=HIGH" for category in CATEGORIES),
+    *("guardrail/word/custom", "guardrail/word/PROFANITY", "guardrail/topic/finance", "classifier/hold"),
+    *("classifier/reject", "classifier/reject below severity 2", "term/slurs", "term/slurs cannot be masked"),
+    *(f"pii/{kind} cannot be masked" for kind in PII_TYPES),
+    *(f"toxicity/{kind}>=80" for kind in TOXIC_TYPES),
+    *("known/confirmed-violating/0123", "unreadable/empty", "part/held", "part/rejected", "brake/overall"),
+    *(f"rules/{rule.name}" for rule in (*SHIPPED.rules.combinations, *SHIPPED.rules.exemptions)),
+)
+
+
+@pytest.mark.parametrize("rule", NAMEABLE)
+def test_each_rule_that_the_shipped_policy_can_name_has_words_of_its_own_in_each_language(rule: str) -> None:
+    rules = SHIPPED.notices.rules
+    named = next(rules[one] for one in above(path_of(rule)) if one in rules)
+    assert named is not rules[DEFAULT]
+    assert set(named) == set(SHIPPED.notices.languages) == {"en", "de", "fr", "es"}
+
+
+@pytest.mark.parametrize("occasion", OCCASIONS)
+@pytest.mark.parametrize("language", ["", "de"])
+def test_each_notice_is_said_in_the_language_that_is_known_and_the_default_one_or_in_all(
+    occasion: str, language: str
+) -> None:
+    texts = SHIPPED.notices.texts(
+        occasion, paths=["moderation/Explicit"], surface="feed", language=language, appeal_until="2027-05-25"
+    )
+    assert list(texts) == (["de", "en"] if language else ["en", "de", "fr", "es"])
+    assert all("{" not in text and text.endswith(".") for text in texts.values())
+    if occasion in ("removed", "hidden"):
+        assert "sexual content" in texts["en"]
+        assert all("2027-05-25" in text for text in texts.values())
+
+
+@pytest.mark.parametrize(
+    ("language", "known"),
+    [("de", "de"), ("DE-at", "de"), ("en", "en"), ("pt", ""), ("", ""), ("deutsch", "")],
+)
+def test_a_language_is_known_by_its_first_part(language: str, known: str) -> None:
+    assert POLICY.notices.known(language) == known
+
+
+def test_the_words_of_a_rule_are_those_of_the_nearest_path_that_has_them_in_that_language() -> None:
+    def said(*paths: str, language: str = "en") -> str:
+        return POLICY.notices.texts("removed", paths=paths, surface="feed", language=language, appeal_until="D")[
+            language
+        ]
+
+    weapons = "moderation/Violence/Weapons"
+    assert said(weapons) == "Gone from feed: violence, D."
+    assert said(weapons, language="de") == "Weg: Waffen."
+    assert said("moderation/Explicit", "rules/doxxing") == "Gone from feed: rules; rules/doxxing on feed, D."
+    assert said(weapons, "moderation/Violence", "part/rejected") == "Gone from feed: violence, D."
+    assert said("part/rejected") == said() == "Gone from feed: rules, D."
+
+
+def test_a_rule_becomes_its_path_and_the_classifier_says_which_rule_it_means() -> None:
+    finding = Finding(detector="c", detector_version="1", label="classifier/reject", confidence=100.0, rule="hate")
+    assert paths_of(["labels/Violence/Weapons>=90", "pii/EMAIL cannot be masked"]) == (
+        "moderation/Violence/Weapons",
+        "pii/EMAIL",
+    )
+    assert paths_of(["classifier/reject"], [finding]) == ("classifier/reject/hate",)
+    assert paths_of(["classifier/reject below severity 2"]) == ("classifier/reject",)
+    assert list(above("a/b")) == ["a/b", "a", "default"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (
+            "{reasons}.",
+            "{reason}.",
+            'de: unknown placeholder "{reason}"; here can stand {reasons} or {surface} or {appeal_until}',
+        ),
+        ("{rule} on", "{reasons} on", 'en: unknown placeholder "{reasons}"; here can stand {rule} or {surface}'),
+        ("de: Regeln", "de: '{rule!r:>999999}'", "de: say {rule}, without a format"),
+        ("de: Regeln", "de: '{'", "de: a brace too many or too few (a brace itself is written twice); here can stand"),
+        ("language: de", "language: fr", 'notices: the default language is "fr", and rules: default has no text'),
+        ("{en: masked, de: maskiert}", "{en: masked}", 'masked: has no text in "de", as rules: default has'),
+        ("{de: Waffen}", "{dee: Waffen}", '"dee" is no language of rules: default; the nearest is "de"'),
+        ("{de: Waffen}", "{d: Waffen}", 'd: "d" is no language; they look like en or pt-BR'),
+        ("moderation/Weapons", "moderation/Weapon", 'unknown label "Weapon"'),
+        ("moderation/Weapons", "moderatoin/Weapons", 'unknown rule "moderatoin/Weapons"; the nearest is "moderation"'),
+        ("rules/doxxing", "rules/doxing", 'unknown rule "rules/doxing"; the nearest is "rules/doxxing"'),
+        ("rules/doxxing", "pii/EMIAL", 'unknown rule "pii/EMIAL"; the nearest is "pii/EMAIL"'),
+        ("moderation/Weapons", "moderation/Violence", '"moderation/Violence" stands twice; first in line'),
+        ("  back: {en: back, de: zurück}\n", "", 'notices: "back" is missing'),
+        ("default: {en: rules, de: Regeln}", "pii: {en: x, de: y}", 'rules: "default" is missing'),
+    ],
+)
+def test_a_mistake_is_told(old: str, new: str, expected: str) -> None:
+    assert any(expected in problem for problem in problems(old, new)), problems(old, new)
+
+
+def test_a_mistake_is_told_with_its_line() -> None:
+    line = 1 + (TEXT + SAID).partition("{rule} on")[0].count("\n")
+    with pytest.raises(PolicyError, match=rf"^policy.yaml:{line}: en: unknown placeholder"):
+        parse_policy(TEXT + SAID.replace("{rule} on", "{who} on"))
+
+
+@given(st.text(max_size=8), st.sampled_from(["en", "de"]))
+def test_a_surface_of_any_name_is_said_as_it_is_called(surface: str, language: str) -> None:
+    texts = POLICY.notices.texts("removed", paths=["rules/doxxing"], surface=surface, language=language)
+    assert language == "de" or f"Gone from {surface}: " in texts["en"]
+
+
+def test_an_older_policy_says_it_plainly_and_keeps_its_version() -> None:
+    assert (OLDER.notices, OLDER.retention) == (Notices(), Retention())
+    assert parse_policy(TEXT + "\nretention: {appeals: 184 days}\n").version == OLDER.version
+    assert parse_policy(TEXT + "\nretention: {appeals: 200 days}\n").version != OLDER.version
+    assert POLICY.version != OLDER.version
+
+
+def test_what_is_printed_is_what_was_said() -> None:
+    again = parse_policy(policy_text(POLICY))
+    assert (again.version, again.notices, again.retention) == (POLICY.version, POLICY.notices, POLICY.retention)
+
+
+def test_a_difference_in_them_is_told_in_words() -> None:
+    new = parse_policy(TEXT + SAID.replace("de: Waffen", "de: Pistolen") + "retention: {appeals: 200 days}\n")
+    assert set(differences(POLICY, new)) == {
+        "notices: rules moderation/Violence/Weapons de is Pistolen, was Waffen",
+        "retention: appeals is 200 days, was 184 days",
+    }
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("appeals: 90 days", "appeals: at least 184 days, the six months that the DSA gives uploaders"),
+        ("originals: 183 days", "originals: must be kept as long as a decision can be appealed, 184 days"),
+        ("{appeals: 400 days}", "originals: must be kept as long as a decision can be appealed, 400 days"),
+        ("appeals: 200", 'appeals: must be a number of days up to 3653, such as 200 days (it is "200")'),
+        ("appeals: 99999 days", 'appeals: must be a number of days up to 3653, such as 200 days (it is "99999 days")'),
+        ("apeals: 200 days", 'retention: unknown key "apeals"; the nearest is "appeals"'),
+    ],
+)
+def test_nothing_is_kept_too_short(said: str, expected: str) -> None:
+    wrapped = said if said.startswith("{") else f"{{{said}}}"
+    with pytest.raises(PolicyError) as refused:
+        parse_policy(f"{TEXT}\nretention: {wrapped}\n")
+    assert expected in str(refused.value)
+
+
+def test_the_window_of_an_appeal_begins_with_the_decision() -> None:
+    decided = datetime(2026, 1, 1, tzinfo=UTC)
+    assert Retention().appeal_until(decided).isoformat() == "2026-07-04T00:00:00+00:00"
+
+
+def test_the_shipped_texts_stand_for_what_the_classifier_is_told_to_name() -> None:
+    prompt = (CONFIG / "classifier.md").read_text("utf-8")
+    slugs = set(re.findall(r"^- `([a-z-]+)`: [a-z]", prompt.partition("Not violations")[0], re.MULTILINE))
+    written = yaml.safe_load((CONFIG / "policy.yaml").read_text("utf-8"))["notices"]["rules"]
+    assert {f"classifier/reject/{slug}" for slug in slugs} == {name for name in written if "reject/" in name}
