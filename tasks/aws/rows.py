@@ -32,10 +32,11 @@ def row_at(aws: Aws, table: str, key: Mapping[str, Any]) -> Row | None:
     return answer.get("Item")
 
 
-def rows_at(aws: Aws, table: str, location: str, *, begins: str = "") -> Iterator[Row]:
-    """Every row of a location, by version (consistent reads); with `begins`, those whose version does. Raises Fault.
+def rows_at(aws: Aws, table: str, location: str, *, begins: str = "", since: str = "") -> Iterator[Row]:
+    """Every row of a location, by version (consistent reads). Raises Fault.
 
-    Paged to the end: one answer holds at most 1 MB.
+    With `begins`, those whose version does; with `since`, those from that version on. Paged to the end: one answer
+    holds at most 1 MB.
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Query.Pagination.html
     """
     names, values = {"#location": "location"}, {":location": string(location)}
@@ -43,6 +44,9 @@ def rows_at(aws: Aws, table: str, location: str, *, begins: str = "") -> Iterato
     if begins:
         names, values = names | {"#version": "version"}, values | {":begins": string(begins)}
         expression += " AND begins_with(#version, :begins)"
+    elif since:
+        names, values = names | {"#version": "version"}, values | {":since": string(since)}
+        expression += " AND #version >= :since"
     page: dict[str, Any] = {}
     while True:
         answer = call(
