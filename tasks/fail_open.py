@@ -18,7 +18,7 @@ UNREADABLE = "unreadable/"
 
 def fails_open(standing: Standing) -> bool:
     """Whether an item ended as allowed although something in it was unreadable, or its detector has not looked."""
-    if standing.status is not Status.ALLOWED:
+    if standing.status is not Status.ALLOWED or standing.overruled:
         return False
     unreadable = any(finding.label.startswith(UNREADABLE) for finding in standing.findings)
     # What people have confirmed as fine was looked at by people.

@@ -60,6 +60,13 @@ def plan_restore(*, has_cdn: bool, has_public_url: bool) -> tuple[Action, ...]:
     return tuple(action for action in _RESTORE if not lacking.get(action))
 
 
+def plan_overrule(standing: Standing, wanted: tuple[Action, ...], *, has_cdn: bool) -> tuple[Action, ...]:
+    """What is left of the actions of another tier once those of the first were done; what was hidden is shown again."""
+    shown = (Action.SHOW, Action.PURGE_AGAIN) if has_cdn else (Action.SHOW,)
+    back = shown if Action.HIDE in standing.receipts and Action.HIDE not in wanted else ()
+    return tuple(dict.fromkeys(one for one in (*back, *wanted) if one not in standing.receipts))
+
+
 def end_of(standing: Standing) -> Status:
     """Where an item stands once every action of its plan is done."""
     return Status.RESTORED if Action.PUT_BACK in standing.plan else STATUS_OF[Tier(standing.tier or 0)]
@@ -85,7 +92,12 @@ def _wanted(tier: Tier, surface: Surface) -> tuple[Action, ...]:
 
 
 def time_to_takedown_ms(standing: Standing) -> int | None:
-    """From S3's event time until the public could no longer see the content; None where it still can."""
+    """From S3's event time until the public could no longer see the content; None where it still can.
+
+    What was hidden once is not taken down a second time: the first time stays.
+    """
+    if standing.time_to_takedown_ms is not None:
+        return standing.time_to_takedown_ms
     steps = (Action.HIDE, Action.REMOVE, Action.REDACT, Action.VERIFY)
     moments = [datetime.fromisoformat(standing.receipts[step]["at"]) for step in steps if step in standing.receipts]
     if not moments:

@@ -22,6 +22,10 @@ def entries_of(standing: Standing) -> tuple[dict[str, Any], ...]:
     if restoring := standing.restoring:
         said = {"actor": restoring["by"], "at": restoring["at"], "reason": restoring["why"]}
         return tuple(_entry(standing, event, each) for event, each in (*decided, *acted, ("restore", end | said)))
+    if overruled := standing.overruled:
+        verdict = {"tier": overruled["tier"], "rules": overruled["rules"]}
+        said = {"actor": overruled["by"], "at": overruled["at"], "reason": overruled["why"], **verdict}
+        return tuple(_entry(standing, event, each) for event, each in (*decided, *acted, ("overrule", end | said)))
     ended = [("ended", end | ({"dry_run": True} if standing.dry_run else {}))]
     return tuple(_entry(standing, event, said) for event, said in (*decided, *acted, *ended))
 
@@ -70,12 +74,16 @@ def _entry(standing: Standing, event: str, said: dict[str, Any]) -> dict[str, An
 
 
 def _decision(standing: Standing) -> dict[str, Any]:
+    """As it was made, whatever people have made of it since."""
+    made = next((entry for entry in standing.history if entry["event"] == "decided"), None)
+    verdict = made if made and standing.overruled else {"tier": standing.tier, "rules": standing.rules}
     return {
         "actor": "machine",
         "at": standing.decided_at.isoformat() if standing.decided_at else None,
         "surface": standing.surface,
-        "tier": standing.tier,
-        "rules": list(standing.rules),
+        "kind": standing.kind.value,
+        "tier": verdict["tier"],
+        "rules": list(verdict["rules"]),
         "policy_version": standing.policy_version,
         "detectors": dict(standing.detectors),
         "units": dict(standing.units),

@@ -25,6 +25,7 @@ _NAMES = {
     "#tier": "tier",
     "#rules": "rules",
     "#policy": "policy_version",
+    "#braked": "braked",
     "#findings": "findings",
 }
 
@@ -74,8 +75,9 @@ def past_of(row: Mapping[str, Any]) -> Past:
         version=row["version"]["S"],
         key=row["key"]["S"],
         decided_at=row["decided_at"]["S"],
-        tier=Tier(int(row["tier"]["N"])),
-        rules=tuple(json.loads(row["rules"]["S"])),
+        # What the brake has held, the policy had decided to take down.
+        tier=Tier.REJECT if "braked" in row else Tier(int(row["tier"]["N"])),
+        rules=tuple(json.loads(row["braked" if "braked" in row else "rules"]["S"])),
         policy_version=row["policy_version"]["S"],
         findings=tuple(finding_from(finding) for finding in json.loads(row["findings"]["S"])),
     )

@@ -54,6 +54,8 @@ class Standing:
     tier: int | None = None
     rules: tuple[str, ...] = ()
     policy_version: str = ""
+    #: Held by the brake: the rules by which it would have been taken down. Nothing everywhere else.
+    braked: tuple[str, ...] = ()
     #: Detector -> the version that looked.
     detectors: Mapping[str, str] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
@@ -102,6 +104,11 @@ class Standing:
         return next((entry for entry in self.history if entry["event"] == "restoring"), None)
 
     @property
+    def overruled(self) -> Mapping[str, Any] | None:
+        """What a person made of the machine's decision last: tier and rules, `by`, `why` and when (`at`)."""
+        return next((entry for entry in reversed(self.history) if entry["event"] == "overruled"), None)
+
+    @property
     def everything(self) -> tuple[Item, ...]:
         """The item and, of a post, all its parts."""
         return (self.item, *self.parts)
@@ -120,6 +127,7 @@ class Standing:
             "tier": self.tier,
             "rules": list(self.rules),
             "policy_version": self.policy_version,
+            "braked": list(self.braked),
             "surface": self.surface,
             "kind": self.kind.value,
             "uploader": self.uploader,
@@ -208,6 +216,7 @@ def from_row(row: Mapping[str, Any]) -> Standing:
         tier=int(row["tier"]["N"]) if "tier" in row else None,
         rules=tuple(json.loads(row["rules"]["S"])),
         policy_version=row["policy_version"]["S"],
+        braked=tuple(json.loads(row["braked"]["S"])) if "braked" in row else (),
         detectors=json.loads(row["detectors"]["S"]),
         findings=tuple(finding_from(finding) for finding in json.loads(row["findings"]["S"])),
         spans=tuple((begin, end, kind) for begin, end, kind in json.loads(row["spans"]["S"])),
@@ -252,6 +261,8 @@ def _rarely(standing: Standing) -> dict[str, Any]:
         "held_until": standing.held_until,
     }
     row: dict[str, Any] = {name: string(said) for name, said in names.items() if said}
+    if standing.braked:
+        row["braked"] = _json(list(standing.braked))
     if standing.would is not None:
         row["would"] = _json(list(standing.would))
     if standing.tier is not None:

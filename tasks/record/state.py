@@ -131,13 +131,28 @@ class State:
             condition="attribute_exists(event_time)",
         )
 
-    def reopen(self, item: Item, *, ended: Status, plan: Sequence[str], entry: Mapping[str, Any]) -> None:
-        """Give an item that has `ended` a longer plan and a line of history. Raises Moved if it stands elsewhere."""
+    def reopen(
+        self,
+        item: Item,
+        *,
+        ended: Status,
+        plan: Sequence[str],
+        entry: Mapping[str, Any],
+        verdict: tuple[int, tuple[str, ...]] | None = None,
+    ) -> None:
+        """Give an item that has `ended` a longer plan and a line of history. Raises Moved if it stands elsewhere.
+
+        A `verdict`, tier and rules, takes the place of the one before; history keeps that.
+        """
+        tier, rules = verdict or (None, ())
+        others = {":tier": {"N": str(int(tier))}, ":rules": {"S": json.dumps(list(rules))}} if tier is not None else {}
+        said = ", tier = :tier, rules = :rules" if others else ""
         self._update(
             item,
-            "SET #status = :pending, #plan = :plan, lease_until = :none, history = list_append(history, :entry)",
+            f"SET #status = :pending, #plan = :plan, lease_until = :none, history = list_append(history, :entry){said}",
             names={"#status": "status", "#plan": "plan"},
-            values={
+            values=others
+            | {
                 ":pending": {"S": Status.PENDING.value},
                 ":plan": {"S": json.dumps(list(plan))},
                 ":none": {"N": "0"},

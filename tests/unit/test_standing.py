@@ -51,6 +51,7 @@ STANDINGS = st.builds(
     tier=st.none() | st.integers(0, 3),
     rules=st.lists(NAMES, max_size=3).map(tuple),
     policy_version=TEXT,
+    braked=st.lists(NAMES, max_size=2).map(tuple),
     detectors=st.dictionaries(NAMES, TEXT, max_size=3),
     findings=st.lists(FINDINGS, max_size=3).map(tuple),
     spans=st.lists(st.tuples(COUNTS, COUNTS, NAMES), max_size=3).map(tuple),
