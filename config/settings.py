@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -44,6 +45,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="MODFLEET_", frozen=True, extra="ignore", env_ignore_empty=True)
 
     uploads_bucket: BucketName = Field(description="the bucket that users upload to and the public reads")
+    more_uploads_buckets: Annotated[tuple[BucketName, ...], NoDecode] = Field(
+        (), description="more buckets that users upload to, with commas between; events of any other one are parked"
+    )
     quarantine_bucket: BucketName = Field(description="where originals go on takedown or redaction")
     audit_bucket: BucketName = Field(description="where the append-only audit log is written")
     uploads_queue_url: AnyHttpUrl
@@ -58,11 +62,40 @@ class Settings(BaseSettings):
         None, description="the public's way to the uploads bucket; a takedown is verified there"
     )
     distribution_id: str | None = Field(None, description="the CloudFront distribution to purge on takedown")
+    distributions: Annotated[dict[str, str], NoDecode] = Field(
+        {},
+        description="other CloudFront distributions by the surface or the bucket that they serve, as JSON: "
+        '{"avatars": "E2EXAMPLE"}; in MODFLEET_MORE_UPLOADS_BUCKETS nothing is purged that is not named here',
+    )
+    public_urls: Annotated[dict[str, AnyHttpUrl], NoDecode] = Field(
+        {},
+        description="other public ways by the surface or the bucket that they lead to, as JSON: "
+        '{"avatars": "https://faces.example.com"}; in MODFLEET_MORE_UPLOADS_BUCKETS no takedown is verified without',
+    )
+    cache_tag: str | None = Field(
+        None,
+        pattern=r"^[a-z0-9-]+$",
+        description="object metadata that names CloudFront cache tags (`cache-tag` where the distribution reads "
+        "x-amz-meta-cache-tag): a takedown purges these tags too",
+    )
 
     policy_file: Path = CONFIG / "policy.yaml"
     classifier_file: Path = CONFIG / "classifier.md"
     prices_file: Path = CONFIG / "prices.yaml"
     terms_file: Path = CONFIG / "terms.yaml"
+    policy_seconds: int = Field(
+        30, ge=1, le=60, description="between a worker's looks at which policy is in force: how soon a change holds"
+    )
+    policy_max_flips: float = Field(
+        0.01,
+        ge=0,
+        le=1,
+        description="share of past decisions, 0-1, that a policy may flip before its activation asks for a reason",
+    )
+    shadow_policy: str | None = Field(
+        None,
+        description="a policy file, or a stored policy's version, decided beside the one in force, never acted on",
+    )
     guardrail_id: str = Field("modfleet", description="Bedrock guardrail identifier or ARN")
     guardrail_version: str = Field("1", pattern=r"^[1-9][0-9]{0,7}$", description="a pinned number, never DRAFT")
     guardrail_checks: bool = Field(
@@ -162,7 +195,12 @@ class Settings(BaseSettings):
     )
     otel: bool = Field(False, description="also send metrics over OTLP (OTEL_EXPORTER_OTLP_*); needs the extra `otel`")
 
-    @field_validator("rate_limits", "daily_caps", mode="before")
+    @field_validator("more_uploads_buckets", mode="before")
+    @classmethod
+    def _listed(cls, names: object) -> object:
+        return tuple(name.strip() for name in names.split(",")) if isinstance(names, str) else names
+
+    @field_validator("rate_limits", "daily_caps", "distributions", "public_urls", mode="before")
     @classmethod
     def _decoded(cls, limits: object) -> object:
         if not isinstance(limits, str):
@@ -179,11 +217,19 @@ class Settings(BaseSettings):
             raise ValueError(f"no such file: {path}")
         return path
 
+    @field_validator("shadow_policy")
+    @classmethod
+    def _is_policy(cls, named: str | None) -> str | None:
+        if named is not None and not re.fullmatch(r"sha256:[0-9a-f]{12}", named) and not Path(named).is_file():
+            raise ValueError(f"neither a file nor a version like sha256:0123456789ab: {named}")
+        return named
+
     @field_validator("quarantine_bucket", "audit_bucket")
     @classmethod
     def _buckets_differ(cls, name: str, info: ValidationInfo) -> str:
         """A quarantine inside the public bucket would publish what was taken down."""
-        if name in (info.data.get("uploads_bucket"), info.data.get("quarantine_bucket")):
+        public = (info.data.get("uploads_bucket"), *info.data.get("more_uploads_buckets", ()))
+        if name in (*public, info.data.get("quarantine_bucket")):
             raise ValueError("uploads, quarantine and audit must be three different buckets")
         return name
 
@@ -193,6 +239,11 @@ class Settings(BaseSettings):
         if bool(self.video_topic_arn) != bool(self.video_role_arn):
             raise ValueError("MODFLEET_VIDEO_TOPIC_ARN and MODFLEET_VIDEO_ROLE_ARN go together: set both or none")
         return self
+
+    @property
+    def uploads_buckets(self) -> tuple[str, ...]:
+        """All buckets that users upload to, MODFLEET_UPLOADS_BUCKET first."""
+        return (self.uploads_bucket, *(name for name in self.more_uploads_buckets if name != self.uploads_bucket))
 
     @property
     def crash_seconds(self) -> float:

@@ -40,6 +40,8 @@ class Desk:
     aws: Aws
     settings: Settings
     policy: Policy
+    #: Decided beside it and recorded, never acted on; None where there is none.
+    shadow: Policy | None = None
     #: The classifier's system prompt.
     prompt: str
     state: State

@@ -19,6 +19,7 @@ from tasks.foresight import Foresight
 from tasks.moderation import MODERATE
 from worker.books import Books
 from worker.delivery import DeliveredTask, Settler
+from worker.in_force import Watch
 from worker.lines import Lines
 from worker.metrics import Registry
 from worker.otel import connect_otel
@@ -41,6 +42,7 @@ class Modfleet(Celery):  # type: ignore[misc]
     seeing: Seeing
     reporter: Reporter
     books: Books
+    watch: Watch
 
 
 def create_app(
@@ -70,6 +72,7 @@ def create_app(
         app.seeing.registry.listeners.append(connect_otel(worker=process_name()))
     app.reporter = _reporter(app, settings)
     app.books = Books(desk)
+    app.watch = Watch(app, app.seeing.registry, seconds=settings.policy_seconds)
     tokens = tuple(f"{kind}-token/{settings.classifier_model}" for kind in ("input", "output"))
     if missing := desk.prices.missing(tokens):
         log.warning("no_price", units=missing, file=settings.prices_file.name)

@@ -59,13 +59,26 @@ def backtest(
     names = dict.fromkeys(one.name for one in (*desk.policy.surfaces, *policy.surfaces))
     if surface and surface not in names:
         stop(f"no such surface: {surface}; there are {', '.join(names)}")
-    tally, flips = Tally(), list[Flip]()
+    tally = Tally()
+    flipping = replay(decided_shown(desk, begin, surface, quiet=as_json), policy, tally, against=other)
+    flips = collect(flipping, to_csv=to_csv, most=None if as_json else MOST)
+    if as_json:
+        print_json(summary(tally, flips, policy) | {"since": begin.isoformat(), "until": now.isoformat()})
+    else:
+        print_report(Console(), tally, flips, since=begin)
+
+
+def collect(flipping: Iterable[Flip], *, to_csv: Path | None, most: int | None) -> list[Flip]:
+    """The first flips, without their findings, and all of them in a file; ends the command where that cannot be.
+
+    None is all.
+    """
+    flips = list[Flip]()
     try:
         with ExitStack() as stack:
             keep = stack.enter_context(_Csv(to_csv)) if to_csv else None
-            pasts = _shown(desk, begin, surface, quiet=as_json)
-            for flip in replay(pasts, policy, tally, against=other):
-                if as_json or len(flips) < MOST:
+            for flip in flipping:
+                if most is None or len(flips) < most:
                     flips.append(replace(flip, past=replace(flip.past, findings=())))
                 if keep:
                     keep.write(flip)
@@ -73,10 +86,7 @@ def backtest(
         stop(str(fault), code=WRONG)
     except OSError as error:
         stop(f"--csv {to_csv}: {error.strerror}")
-    if as_json:
-        print_json(summary(tally, flips, policy) | {"since": begin.isoformat(), "until": now.isoformat()})
-    else:
-        _print(Console(), tally, flips, since=begin)
+    return flips
 
 
 def summary(tally: Tally, flips: Iterable[Flip], policy: Policy) -> dict[str, Any]:
@@ -139,7 +149,7 @@ def _cell(value: Any) -> str:
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
-def _shown(desk: Desk, begin: datetime, surface: str, *, quiet: bool) -> Iterator[Past]:
+def decided_shown(desk: Desk, begin: datetime, surface: str, *, quiet: bool) -> Iterator[Past]:
     """The decisions since then, with a progress bar over the whole table where somebody sees it."""
     console, table = Console(stderr=True), desk.settings.items_table
     columns = (TextColumn("deciding again"), BarColumn(), TaskProgressColumn(), MofNCompleteColumn())
@@ -151,7 +161,8 @@ def _shown(desk: Desk, begin: datetime, surface: str, *, quiet: bool) -> Iterato
             progress.advance(task, page.read)
 
 
-def _print(console: Console, tally: Tally, flips: list[Flip], *, since: datetime) -> None:
+def print_report(console: Console, tally: Tally, flips: list[Flip], *, since: datetime) -> None:
+    """What a replay has come to, as tables."""
     console.print(
         f"[bold]{tally.flips:,} of {tally.decided:,}[/] decisions since {since:%Y-%m-%d %H:%M} UTC flip "
         f"({tally.flip_rate:.2%}); review load {tally.change(Tier.HOLD):+,}, "

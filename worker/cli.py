@@ -12,6 +12,7 @@ from rich.table import Table
 from config.lanes import LANES
 from config.settings import SettingsError
 from tasks.aws.breaker import Breakers
+from tasks.aws.faults import Fault
 from worker.app import create_app
 from worker.attend import attend
 from worker.boot import lacking
@@ -19,6 +20,7 @@ from worker.cost import cost
 from worker.dlq import dlq_app
 from worker.doctor import contested_names, examine
 from worker.hold import hold_app
+from worker.in_force import if_fit, note_file
 from worker.item import item_app
 from worker.known import known_app
 from worker.lines import shares
@@ -69,6 +71,10 @@ def worker(
         stop(f"another distribution owns modfleet's package names: {', '.join(contested)}")
     if not no_checks and (missing := lacking(desk)):
         stop("the worker does not start, for it lacks:\n" + "\n".join(f"  {line}" for line in missing))
+    try:
+        note_file(desk)
+    except Fault as fault:
+        stop(f"which policy it begins with cannot be recorded: {fault}", code=WRONG)
     threads = concurrency or sum(LANES[name].concurrency for name in names)
     try:
         celery = create_app(
@@ -78,11 +84,12 @@ def worker(
         stop(str(missing))
     celery.reporter.start()
     celery.books.start()
+    celery.watch.start()
     try:
         lifecycle = attend(desk.settings, celery.lines)
     except SettingsError as error:
         stop(str(error))
-    lifecycle.last_words += [celery.books.close, celery.reporter.close]
+    lifecycle.last_words += [celery.watch.close, celery.books.close, celery.reporter.close]
     try:
         celery.worker_main(_celery_words(names, threads))
     finally:
@@ -100,7 +107,7 @@ def _celery_words(lanes: list[str], threads: int) -> list[str]:
 @app.command()
 def doctor(as_json: AsJson = False) -> None:
     """Check queues, buckets, tables, policy and AI services, and say what to do about what is wrong."""
-    findings = list(examine(open_desk()))
+    findings = list(examine(if_fit(open_desk(in_force=False))))
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:

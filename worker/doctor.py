@@ -13,6 +13,7 @@ from config.lanes import LANES, Lane
 from tasks.aws.calls import call
 from tasks.aws.faults import Denied, Fault, Permanent
 from tasks.desk import Desk
+from worker.in_force import Unfit, told
 
 #: The top-level names that this application's modules have; two owners of one name break in odd places.
 NAMES = ("worker", "tasks", "config")
@@ -51,7 +52,7 @@ def necessities(desk: Desk) -> Iterator[tuple[str, Callable[[], str]]]:
     """The checks of what no worker can do without; they cost nothing and may run side by side."""
     settings = desk.settings
     yield "package names", _names
-    yield "policy", lambda: f"{settings.policy_file.name} is {desk.policy.version}"
+    yield "policy", lambda: _policy(desk)
     for lane in LANES.values():
         yield f"queue {lane.name}", lambda lane=lane: _queue(desk, lane)  # type: ignore[misc]
     for bucket in (settings.uploads_bucket, settings.quarantine_bucket, settings.audit_bucket):
@@ -69,7 +70,7 @@ def _checks(desk: Desk) -> Iterator[tuple[str, Callable[[], str]]]:
     yield from necessities(desk)
     yield "upload events", lambda: _notification(desk)
     yield "daily caps", lambda: _caps(desk)
-    yield "before surfaces", lambda: _before_surfaces(desk)
+    yield "before surfaces", lambda: before_surfaces(desk)
     yield "images (Rekognition)", lambda: ask_rekognition(desk)
     yield "guardrail (Bedrock)", lambda: ask_guardrail(desk)
     yield "personal data (Comprehend)", lambda: ask_comprehend(desk)
@@ -80,6 +81,13 @@ def _names() -> str:
     if contested:
         raise Sick(f"also owned by another distribution: {', '.join(contested)}; uninstall it or use a venv of its own")
     return "worker, tasks and config are modfleet's alone"
+
+
+def _policy(desk: Desk) -> str:
+    try:
+        return told(desk)
+    except Unfit as unfit:
+        raise Sick(str(unfit)) from None
 
 
 def _takedowns(desk: Desk) -> str:
@@ -137,7 +145,7 @@ def _caps(desk: Desk) -> str:
     return ", ".join(said) or "none is set (MODFLEET_DAILY_CAPS)"
 
 
-def _before_surfaces(desk: Desk) -> str:
+def before_surfaces(desk: Desk) -> str:
     """The policy file's `before` prefixes and the bucket policy's must be the same, or uploads show unseen."""
     bucket = desk.settings.uploads_bucket
     text = call(desk.aws.store, desk.aws.s3.get_bucket_policy, Bucket=bucket)["Policy"]

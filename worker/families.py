@@ -33,6 +33,12 @@ TAKEDOWN_MS = Family(
     unit=MS,
     dimensions=((), ("surface",)),
 )
+BRAKED = Family(
+    name="takedown_brake",
+    help="Takedowns that became holds because a quota of the policy's brake was used up",
+    labels=("scope",),
+    dimensions=((), ("scope",)),
+)
 QUEUE_AGE_MS = Family(
     name="queue_age_ms",
     help="Age of a message at its first pick-up",
@@ -52,6 +58,8 @@ USD = Family(name="usd", help="Estimated dollars", unit="None")
 OVER_BUDGET = Family(
     name="over_budget", help="1 while a daily cap holds back calls", labels=("cap",), dimensions=(("cap",), ())
 )
+
+POLICY_STALE = Family(name="policy_stale", help="1 while a worker cannot take up the policy in force")
 
 # ---- AWS ----
 

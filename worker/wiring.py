@@ -5,6 +5,8 @@ from __future__ import annotations
 import secrets
 import socket
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
 
 from config.caps import CapsError, parse_caps
 from config.prices import Prices, parse_prices
@@ -24,6 +26,7 @@ from tasks.detect.picture import Converter
 from tasks.detect.term_file import TermsError, parse_terms
 from tasks.detect.terms import Terms
 from tasks.record.audit import AuditLog
+from tasks.record.heads import Heads
 from tasks.record.known import Known
 from tasks.record.seen import Seen
 from tasks.record.seen_rows import SeenRows
@@ -54,7 +57,7 @@ def wire(settings: Settings, *, breakers: Breakers | None = None, meter: Guard |
         policy=policy,
         prompt=settings.classifier_file.read_text("utf-8"),
         state=State(aws, settings.items_table),
-        audit=AuditLog(aws, bucket=settings.audit_bucket, writer=writer_name(), now=utc_now, riders=spending.take),
+        audit=_audit(settings, aws, spending),
         now=utc_now,
         converter=_converter(settings),
         projector=_projector(settings),
@@ -64,16 +67,46 @@ def wire(settings: Settings, *, breakers: Breakers | None = None, meter: Guard |
         hands=ThreadPoolExecutor(settings.post_threads, thread_name_prefix="part"),
         prices=prices,
         terms=_terms(settings, policy),
+        shadow=_shadow(settings),
         spending=spending,
         budget=budget,
     )
 
 
+def under(desk: Desk, policy: Policy) -> Desk:
+    """The desk under another policy. Raises TermsError where that has a rule for terms that are not there."""
+    _have_terms(desk.settings, desk.terms, policy)
+    return replace(desk, policy=policy)
+
+
+def _audit(settings: Settings, aws: Aws, spending: Spending) -> AuditLog:
+    return AuditLog(
+        aws,
+        bucket=settings.audit_bucket,
+        writer=writer_name(),
+        now=utc_now,
+        riders=spending.take,
+        heads=Heads(aws, settings.items_table),
+    )
+
+
 def _terms(settings: Settings, policy: Policy) -> Terms:
     terms = parse_terms(settings.terms_file.read_text("utf-8"), source=settings.terms_file.name)
+    _have_terms(settings, terms, policy)
+    return terms
+
+
+def _have_terms(settings: Settings, terms: Terms, policy: Policy) -> None:
     if unknown := sorted(set(policy.terms.lists) - {one.name for one in terms.lists}):
         raise TermsError(f"{settings.terms_file.name}: no list named {unknown}, for which the policy has a rule")
-    return terms
+
+
+def _shadow(settings: Settings) -> Policy | None:
+    """The shadow policy where it is a file; a stored one is read once somebody asks which policy is in force."""
+    named = settings.shadow_policy
+    if named is None or named.startswith("sha256:"):
+        return None
+    return parse_policy(Path(named).read_text("utf-8"), source=f"MODFLEET_SHADOW_POLICY {named}")
 
 
 def _guarded(settings: Settings, aws: Aws) -> Aws:
