@@ -19,7 +19,7 @@ class Item:
     bucket: str
     #: Decoded, as S3 API calls want it.
     key: str
-    #: None where the bucket keeps no versions.
+    #: None where the bucket keeps no versions, or keeps them no longer: S3 calls every such upload `null`.
     version_id: str | None
     #: Without quotes.
     etag: str
@@ -28,6 +28,11 @@ class Item:
     sequencer: str
     #: When S3 took the upload, UTC. Time to takedown counts from here.
     event_time: datetime
+
+    def __post_init__(self) -> None:
+        """`null` names whatever is there without a version: were it a name, the next upload would pass for this one."""
+        if self.version_id == "null":
+            object.__setattr__(self, "version_id", None)
 
     @property
     def version(self) -> str:

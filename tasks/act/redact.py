@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from tasks.act.mask import Span, mask_document
 from tasks.act.missing import item_expected
 from tasks.act.quarantine import quarantine_key
-from tasks.act.remove import erase
+from tasks.act.remove import erase, erase_beneath, is_version
 from tasks.act.tag import with_verdict
 from tasks.aws.calls import call
 from tasks.aws.faults import Moved
@@ -38,14 +38,16 @@ def redact(desk: Desk, standing: Standing) -> dict[str, Any]:
     masked = masked_body(
         original["Bytes"],
         standing.spans,
-        style=desk.policy.surface_for(item.key).mask,
+        style=desk.policy.surface_of(item).mask,
         content_type=original.get("ContentType", "text/plain; charset=utf-8"),
     )
     with item_expected():
         written = _write(desk, standing, original, masked=masked, tags=with_verdict(tags, "allowed"))
+    # What is behind the masked text is the text itself.
     if item.version_id:
-        # What is behind the masked text is the text itself.
         erase(desk.aws, item)
+    elif is_version(written):
+        erase_beneath(desk.aws, item)
     return {
         "spans": len(standing.spans),
         "version_id": written.get("VersionId"),

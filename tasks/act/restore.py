@@ -90,7 +90,7 @@ def is_put_back(desk: Desk, standing: Standing, there: Mapping[str, Any]) -> boo
         return False
     if not is_shown(desk, item):
         return False
-    if has_versions(item):
+    if item.version_id:
         return desk.state.find_version(item.location, str(there.get("VersionId"))) is None
     return bool(there["ETag"] == original(desk, standing)["ETag"])
 
@@ -103,7 +103,7 @@ def is_shown(desk: Desk, item: Item) -> bool:
 
 def is_of_receipt(desk: Desk, receipt: Mapping[str, Any], item: Item) -> bool:
     """Whether an event is about what `put_back` wrote."""
-    if has_versions(item):
+    if item.version_id:
         return bool(receipt["version_id"] == item.version_id)
     there = current(desk, item)
     if there is None or there["ETag"].strip('"') != item.etag:
@@ -111,11 +111,6 @@ def is_of_receipt(desk: Desk, receipt: Mapping[str, Any], item: Item) -> bool:
     # The same bytes uploaded again are another upload, with a caption of their own perhaps. S3 tells seconds.
     same = (receipt["etag"], receipt["last_modified"]) == (item.etag, there["LastModified"].isoformat())
     return same and is_shown(desk, item)
-
-
-def has_versions(item: Item) -> bool:
-    """Whether its version is its own: where versioning is suspended, every upload is `null`."""
-    return item.version_id not in (None, "null")
 
 
 def _copy_of(desk: Desk, standing: Standing) -> dict[str, str]:

@@ -114,13 +114,18 @@ class Fleet:
             self.aws.s3.delete_object(Bucket=bucket, Key=key)
         tagging = {"Tagging": urlencode(tags)} if tags else {}
         answer = self.aws.s3.put_object(Bucket=bucket, Key=key, Body=body, Metadata=metadata, **tagging)
+        if bucket != self.settings.uploads_bucket and not tags:
+            # Where versioning is suspended, they live on even then.
+            self.aws.s3.delete_object_tagging(Bucket=bucket, Key=key)
         put = Put(bucket, key, answer.get("VersionId", ""), answer["ETag"].strip('"'), body)
         return put if put.version else replace(put, version=self._version_by_event(put, known))
 
-    def plain_bucket(self) -> str:
-        """A new bucket without versions, whose uploads are announced on the same queue."""
+    def plain_bucket(self, *, versioning: tuple[str, ...] = ()) -> str:
+        """A new bucket without versions, whose uploads are announced on the same queue; then `versioning` is set."""
         name = f"plain-{uuid.uuid4().hex[:12]}"
         self.aws.s3.create_bucket(Bucket=name)
+        for status in versioning:
+            self.aws.s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": status})  # type: ignore[typeddict-item]
         said = self.aws.s3.get_bucket_notification_configuration(Bucket=self.settings.uploads_bucket)
         queues = {"QueueConfigurations": said["QueueConfigurations"]}
         self.aws.s3.put_bucket_notification_configuration(Bucket=name, NotificationConfiguration=queues)

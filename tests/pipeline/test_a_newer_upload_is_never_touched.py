@@ -27,15 +27,19 @@ KINDS = {
 
 
 @pytest.fixture(scope="module")
-def plain_bucket(unserved: Fleet) -> str:
-    """A bucket without versions."""
-    return unserved.plain_bucket()
+def buckets(unserved: Fleet) -> dict[str, str]:
+    """A bucket of each kind."""
+    return {
+        "versioned": unserved.settings.uploads_bucket,
+        "unversioned": unserved.plain_bucket(),
+        "suspended": unserved.plain_bucket(versioning=("Enabled", "Suspended")),
+    }
 
 
-@pytest.fixture(params=[True, False], ids=["versioned", "unversioned"])
-def desk(request: pytest.FixtureRequest, unserved: Fleet, plain_bucket: str) -> Desk:
-    """A desk that moderates a bucket with or without versions."""
-    return forgetful(unserved.desk if request.param else on_bucket(unserved, plain_bucket))
+@pytest.fixture(params=["versioned", "unversioned", "suspended"])
+def desk(request: pytest.FixtureRequest, unserved: Fleet, buckets: dict[str, str]) -> Desk:
+    """A desk that moderates one kind of bucket."""
+    return forgetful(on_bucket(unserved, buckets[request.param]))
 
 
 @pytest.fixture

@@ -36,10 +36,7 @@ def plain_bucket(unserved: Fleet) -> str:
 @pytest.fixture(scope="module")
 def suspended_bucket(unserved: Fleet) -> str:
     """A bucket that kept versions once."""
-    name = unserved.plain_bucket()
-    for status in ("Enabled", "Suspended"):
-        unserved.aws.s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": status})
-    return name
+    return unserved.plain_bucket(versioning=("Enabled", "Suspended"))
 
 
 @pytest.fixture(params=["versioned", "unversioned", "suspended"])

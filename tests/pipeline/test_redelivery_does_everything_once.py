@@ -31,7 +31,7 @@ class Scenario:
     body: Callable[[SimpleNamespace], bytes]
     status: Status
     left: Callable[[Put], bytes | None]
-    versioned: bool = True
+    bucket: str = "versioned"
 
 
 def weapon(media: SimpleNamespace) -> bytes:
@@ -61,29 +61,25 @@ SCENARIOS = [
     Scenario(name="withheld", prefix="messages/", body=gray, status=Status.HELD, left=itself),
     Scenario(name="shown", prefix="avatars/", body=lambda _: b"a fine day", status=Status.ALLOWED, left=itself),
     Scenario(name="allowed", prefix="feed/", body=lambda _: b"a fine day", status=Status.ALLOWED, left=itself),
-    Scenario(
-        name="rejected-unversioned",
-        prefix="feed/",
-        body=weapon,
-        status=Status.REJECTED,
-        left=nothing,
-        versioned=False,
-    ),
-    Scenario(
-        name="redacted-unversioned",
-        prefix="feed/",
-        body=lambda _: MAIL,
-        status=Status.REDACTED,
-        left=masked,
-        versioned=False,
+    *(
+        Scenario(name=f"{name}-{bucket}", prefix="feed/", body=body, status=status, left=left, bucket=bucket)
+        for bucket in ("unversioned", "suspended")
+        for name, body, status, left in (
+            ("rejected", weapon, Status.REJECTED, nothing),
+            ("redacted", lambda _: MAIL, Status.REDACTED, masked),
+        )
     ),
 ]
 
 
 @pytest.fixture(scope="module")
-def plain_bucket(unserved: Fleet) -> str:
-    """A bucket without versions."""
-    return unserved.plain_bucket()
+def buckets(unserved: Fleet) -> dict[str, str]:
+    """A bucket of each kind."""
+    return {
+        "versioned": unserved.settings.uploads_bucket,
+        "unversioned": unserved.plain_bucket(),
+        "suspended": unserved.plain_bucket(versioning=("Enabled", "Suspended")),
+    }
 
 
 @pytest.fixture(params=SCENARIOS, ids=lambda scenario: scenario.name)
@@ -93,18 +89,17 @@ def scenario(request: pytest.FixtureRequest) -> Scenario:
 
 
 @pytest.fixture
-def desk(scenario: Scenario, unserved: Fleet, plain_bucket: str) -> Desk:
+def desk(scenario: Scenario, unserved: Fleet, buckets: dict[str, str]) -> Desk:
     """A desk that moderates the scenario's bucket."""
-    return forgetful(unserved.desk if scenario.versioned else on_bucket(unserved, plain_bucket))
+    return forgetful(on_bucket(unserved, buckets[scenario.bucket]))
 
 
 @pytest.fixture
 def upload(
-    scenario: Scenario, unserved: Fleet, plain_bucket: str, media: SimpleNamespace, unique: str
+    scenario: Scenario, unserved: Fleet, buckets: dict[str, str], media: SimpleNamespace, unique: str
 ) -> Callable[[int], Put]:
     """Upload the scenario's item once more, under a key of its own."""
-    bucket = "" if scenario.versioned else plain_bucket
-    body = scenario.body(media)
+    bucket, body = buckets[scenario.bucket], scenario.body(media)
     return lambda number: unserved.put(f"{scenario.prefix}{unique}/{number}", body, bucket=bucket)
 
 
@@ -195,13 +190,12 @@ def test_two_threads_with_the_same_message_decide_once_and_act_once(
     assert len(said(unserved.audit_lines(), put, "decided")) == 1
 
 
-@pytest.mark.parametrize("versioned", [True, False], ids=["versioned", "unversioned"])
+@pytest.mark.parametrize("kind", ["versioned", "unversioned", "suspended"])
 def test_the_same_violation_uploaded_again_is_taken_down_again(
-    versioned: bool, unserved: Fleet, plain_bucket: str, media: SimpleNamespace, unique: str
+    kind: str, unserved: Fleet, buckets: dict[str, str], media: SimpleNamespace, unique: str
 ) -> None:
-    bucket = "" if versioned else plain_bucket
-    desk = unserved.desk if versioned else on_bucket(unserved, plain_bucket)
+    desk = on_bucket(unserved, buckets[kind])
     for _ in range(2):
-        put = unserved.put(f"feed/{unique}", weapon(media), bucket=bucket)
+        put = unserved.put(f"feed/{unique}", weapon(media), bucket=buckets[kind])
         handle(desk, unserved.event_of(put), attempt=1)
         assert unserved.current(put) is None
