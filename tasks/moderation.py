@@ -15,9 +15,10 @@ from celery import shared_task
 from tasks import pipeline
 from tasks.aws.faults import Fault
 from tasks.desk import Desk
-from tasks.intake.message import Message, NotAMessage, Nothing, VideoCheck, VideoEnded, read_message
+from tasks.intake.message import Message, NotAMessage, Nothing, RulingGiven, VideoCheck, VideoEnded, read_message
 from tasks.intake.submission import Submission
 from tasks.outcome import Done, Outcome, Parked, Retry, Skipped, backoff, outcome_of
+from tasks.review.carry_out import carry_out
 from tasks.submit import submit
 from tasks.video import checks_of
 
@@ -55,6 +56,8 @@ def _works_of(desk: Desk, message: Message, *, attempt: int) -> list[Callable[[]
     if isinstance(message, VideoEnded):
         checks = [partial(pipeline.check_video, desk, check, told=True) for check in checks_of(desk, message.job_id)]
         return [*checks] or [partial(Skipped, "no video waits for this job")]
+    if isinstance(message, RulingGiven):
+        return [partial(carry_out, desk, message)]
     if isinstance(message, Submission):
         return [partial(submit, desk, message, attempt=attempt)]
     return [partial(pipeline.moderate, desk, item, attempt=attempt) for item in message.items]

@@ -15,16 +15,23 @@ class Action(StrEnum):
 
     SHOW = "show"
     HIDE = "hide"
+    RENDITIONS = "renditions"
     PURGE = "purge"
     QUARANTINE = "quarantine"
     REDACT = "redact"
     REMOVE = "remove"
+    TAKE_RENDITIONS = "take_renditions"
     VERIFY = "verify"
     OPEN_CASE = "open_case"
     NOTIFY = "notify"
+    #: Of a hold that hides: another notice than that of the takedown which may follow.
+    NOTIFY_HELD = "notify_held"
+    NOTIFY_BACK = "notify_back"
     PUT_BACK = "put_back"
     PURGE_AGAIN = "purge_again"
     VERIFY_BACK = "verify_back"
+    STRIKE = "strike"
+    TAKE_BACK = "take_back"
 
 
 #: What a tier comes to, once every action is done.
@@ -36,35 +43,51 @@ STATUS_OF = {
 }
 
 _REDACT = (Action.QUARANTINE, Action.REDACT, Action.PURGE, Action.NOTIFY)
-_WITHHOLD = (Action.HIDE, Action.PURGE, Action.VERIFY, Action.OPEN_CASE)
+_WITHHOLD = (Action.HIDE, Action.PURGE, Action.VERIFY, Action.OPEN_CASE, Action.NOTIFY_HELD)
 #: Of a restore, which comes after a takedown's plan.
-_RESTORE = (Action.PUT_BACK, Action.PURGE_AGAIN, Action.VERIFY_BACK)
+_RESTORE = (Action.PUT_BACK, Action.PURGE_AGAIN, Action.VERIFY_BACK, Action.NOTIFY_BACK, Action.TAKE_BACK)
 #: What even a dry run does.
 HARMLESS = (Action.SHOW, Action.OPEN_CASE)
 #: Hiding is instant and can be undone, so it comes first; removing cannot, so evidence comes before it.
-_REJECT = (Action.HIDE, Action.PURGE, Action.QUARANTINE, Action.REMOVE, Action.VERIFY, Action.NOTIFY)
+_REJECT = (Action.HIDE, Action.PURGE, Action.QUARANTINE, Action.REMOVE, Action.VERIFY, Action.NOTIFY, Action.STRIKE)
 
 
-def plan(tier: Tier, surface: Surface, *, has_cdn: bool, has_public_url: bool) -> tuple[Action, ...]:
+def plan(
+    tier: Tier,
+    surface: Surface,
+    *,
+    has_cdn: bool,
+    has_public_url: bool,
+    within: bool = False,
+    strikes: bool = False,
+) -> tuple[Action, ...]:
     """The actions that a tier asks for on a surface, in order.
 
-    `has_cdn` and `has_public_url` say what there is to purge and to verify with.
+    `has_cdn` and `has_public_url` say what there is to purge and to verify with. `within` a post, which comes to the
+    same tier at least, the post's notice speaks for its part; that a part was masked is the part's own matter. Where it
+    `strikes`, a takedown counts against its uploader's account.
     """
     lacking = {Action.PURGE: not has_cdn, Action.VERIFY: not has_public_url}
+    lacking |= {Action.NOTIFY: within and tier is Tier.REJECT, Action.NOTIFY_HELD: within, Action.STRIKE: not strikes}
     return tuple(action for action in _wanted(tier, surface) if not lacking.get(action))
 
 
-def plan_restore(*, has_cdn: bool, has_public_url: bool) -> tuple[Action, ...]:
-    """The actions that bring back what was taken down, in order."""
-    lacking = {Action.PURGE_AGAIN: not has_cdn, Action.VERIFY_BACK: not has_public_url}
+def plan_restore(*, has_cdn: bool, has_public_url: bool, struck: bool = False) -> tuple[Action, ...]:
+    """The actions that bring back what was taken down, in order; `struck` where there is a strike to take back."""
+    lacking = {Action.PURGE_AGAIN: not has_cdn, Action.VERIFY_BACK: not has_public_url, Action.TAKE_BACK: not struck}
     return tuple(action for action in _RESTORE if not lacking.get(action))
 
 
 def plan_overrule(standing: Standing, wanted: tuple[Action, ...], *, has_cdn: bool) -> tuple[Action, ...]:
-    """What is left of the actions of another tier once those of the first were done; what was hidden is shown again."""
-    shown = (Action.SHOW, Action.PURGE_AGAIN) if has_cdn else (Action.SHOW,)
-    back = shown if Action.HIDE in standing.receipts and Action.HIDE not in wanted else ()
-    return tuple(dict.fromkeys(one for one in (*back, *wanted) if one not in standing.receipts))
+    """What is left of the actions of another tier once those of the first were done; what was hidden is shown again.
+
+    What is to be masked is shown by its masked text, and never before.
+    """
+    hidden = Action.HIDE in standing.receipts and Action.HIDE not in wanted
+    shown = (Action.SHOW,) if hidden and Action.REDACT not in wanted else ()
+    again = (Action.PURGE_AGAIN,) if hidden and has_cdn else ()
+    told = (Action.NOTIFY_BACK,) if shown and Action.NOTIFY_HELD in standing.receipts else ()
+    return tuple(dict.fromkeys(one for one in (*shown, *wanted, *again, *told) if one not in standing.receipts))
 
 
 def end_of(standing: Standing) -> Status:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
+from tasks.decide.accounts import NO_ACCOUNTS, AccountRules
 from tasks.decide.combination import Rules
 from tasks.decide.echo import moderation_path, without_echoes
 from tasks.decide.notices import Notices
@@ -163,6 +164,8 @@ class Policy:
     rules: Rules = field(compare=False)
     #: Takedowns an hour, by `overall` or a surface's name, above which the rest is held; without any, no brake.
     brake: Mapping[str, int] = field(default_factory=dict, compare=False)
+    #: What takedowns come to for those who upload.
+    accounts: AccountRules = field(default=NO_ACCOUNTS, compare=False)
     #: What uploaders are told.
     notices: Notices = field(default_factory=Notices, compare=False)
     #: How long things are kept.

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from types import MappingProxyType
 
+from tasks.decide.account_file import read_accounts
+from tasks.decide.accounts import NO_ACCOUNTS
 from tasks.decide.brake_file import read_brake
 from tasks.decide.document import Document, Field, nearest
 from tasks.decide.kinds import CATEGORIES, PII_TYPES, PROMPT_ATTACK, TOXIC_TYPES
@@ -34,10 +36,16 @@ from tasks.decide.surface_file import read_surfaces
 
 REQUIRED = ("surfaces", "labels", "guardrail", "classifier", "pii", "unreadable")
 #: What a policy need not say: these detectors find nothing unless somebody has asked for them.
-OPTIONAL = ("terms", "toxicity", "known", "rules", "brake", "notices", "retention", "review")
+OPTIONAL = ("terms", "toxicity", "known", "rules", "brake", "notices", "retention", "review", "accounts")
 SECTIONS = REQUIRED + OPTIONAL
 #: Parts of a policy that came later: without them its version is what it was before there was such a thing.
-_SILENT: Mapping[str, object] = {"brake": {}, "notices": Notices(), "retention": Retention(), "review": ReviewRules()}
+_SILENT: Mapping[str, object] = {
+    "brake": {},
+    "notices": Notices(),
+    "retention": Retention(),
+    "review": ReviewRules(),
+    "accounts": NO_ACCOUNTS,
+}
 _STEPS = ("gray", "hold", "reject")
 _TIERS = {tier.name.lower(): tier for tier in Tier}
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]*")
@@ -84,6 +92,7 @@ def _read(document: Document, root: Field) -> dict[str, object]:
         "retention": read_retention(document, sections.get("retention")),
         "review": read_review(document, sections.get("review"), rules=_names(document, sections.get("rules"))),
         "brake": read_brake(document, sections.get("brake"), surfaces=_names(document, sections.get("surfaces"))),
+        "accounts": read_accounts(document, sections.get("accounts"), rules=_names(document, sections.get("rules"))),
     }
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import get_args
 
+from tasks.decide.account_file import MOST_STRIKES, NAMES
+from tasks.decide.accounts import STEPS
 from tasks.decide.brake_file import MOST_PER_HOUR, PER_HOUR
 from tasks.decide.combination import CONTEXT, Priority
 from tasks.decide.kinds import CATEGORIES, PII_TYPES, TOXIC_TYPES
@@ -16,7 +18,7 @@ from tasks.decide.notice_file import FAMILIES
 from tasks.decide.notices import OCCASIONS
 from tasks.decide.policy import LEVELS, MOST_SEVERE, OnHold, Visibility
 from tasks.decide.policy_file import REQUIRED
-from tasks.decide.review import OTHERS, SEVERITIES
+from tasks.decide.review import SEVERITIES
 from tasks.decide.review_file import BY_RULE, HOURS, MOST_HOURS, RULE_KINDS
 from tasks.decide.rule import MOST
 from tasks.decide.rule_file import GROUPS, NAMED, SEEN
@@ -54,6 +56,7 @@ def policy_schema() -> Schema:
         "retention": _fields(dict.fromkeys(("appeals", "originals"), _ref("days"))),
         "review": _review(),
         "brake": _fields({PER_HOUR: {"type": "object", "additionalProperties": _ref("quota")}}, required=True),
+        "accounts": _accounts(),
     }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -79,6 +82,8 @@ def _definitions() -> Schema:
         "texts": {"type": "object", "minProperties": 1, "additionalProperties": _TEXT},
         "days": {"type": "string", "pattern": "^[0-9]{1,5} days?$"},
         "quota": {"type": "integer", "minimum": 0, "maximum": MOST_PER_HOUR},
+        "strikes": {"type": "integer", "minimum": 0, "maximum": MOST_STRIKES},
+        "threshold": {"type": "integer", "minimum": 1, "maximum": MOST_STRIKES},
     }
 
 
@@ -120,9 +125,9 @@ def _personal_data() -> Schema:
 def _review() -> Schema:
     hours: Schema = {"type": "number", "minimum": 0, "maximum": MOST_HOURS}
     free = [kind for kind, names in RULE_KINDS.items() if not names] + ["guardrail/topic", "classifier/(hold|reject)"]
-    named = [f"{kind}/{name}" for kind, names in RULE_KINDS.items() if kind != "labels" for name in names]
-    labels = [f"{kind}/{name}" for kind in ("labels", "moderation") for name in _label_names()]
-    severities = _fields(dict.fromkeys((OTHERS, *RULE_KINDS, "moderation", *named, *labels), _ref("severity")))
+    kinds = {**RULE_KINDS, "moderation": _label_names()}
+    named = [f"{kind}/{name}" for kind, names in kinds.items() for name in names]
+    severities = _fields(dict.fromkeys((DEFAULT, *kinds, *named), _ref("severity")))
     by_rule = {**severities, "patternProperties": {f"^({'|'.join(free)})/.": _ref("severity")}}
     return _fields({HOURS: _fields(dict.fromkeys(SEVERITIES, hours)), BY_RULE: by_rule})
 
@@ -166,6 +171,17 @@ def _conditions(kinds: Iterable[str]) -> Schema:
         "patternProperties": {f"^({'|'.join(free)})": _ref("sure")},
         "minProperties": 1,
     }
+
+
+def _accounts() -> Schema:
+    names = {kind: _label_names() if kind == "moderation" else known for kind, known in NAMES.items()}
+    free = [f"{kind}/." for kind, known in names.items() if not known]
+    strikes = {
+        **_object((DEFAULT, *names, *(f"{kind}/{name}" for kind in names for name in names[kind])), "strikes"),
+        "patternProperties": {f"^({'|'.join((*free, 'guardrail/topic/.', 'classifier/reject/.'))})": _ref("strikes")},
+    }
+    thresholds = _object(STEPS, "threshold")
+    return _fields({"strikes": strikes, "decay": _ref("days"), "thresholds": thresholds})
 
 
 def _label_names() -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import yaml
 
+from tasks.decide.accounts import NO_ACCOUNTS, AccountRules
 from tasks.decide.brake_file import PER_HOUR
 from tasks.decide.combination import Combination, Condition, Exemption, Group
 from tasks.decide.kinds import CATEGORIES
@@ -62,6 +63,17 @@ def _sections(policy: Policy) -> Plain:
         },
         "review": _review(policy.review),
         "brake": {PER_HOUR: dict(policy.brake)} if policy.brake else {},
+        "accounts": _accounts(policy.accounts),
+    }
+
+
+def _accounts(rules: AccountRules) -> Plain:
+    if rules == NO_ACCOUNTS:
+        return {}
+    return {
+        "strikes": dict(rules.strikes),
+        "decay": f"{rules.decay} days",
+        "thresholds": dict(rules.thresholds),
     }
 
 

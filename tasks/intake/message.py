@@ -2,7 +2,7 @@
 
 Read are S3 event notifications (plain, wrapped by SNS, or from EventBridge; several records in one
 body; any 2.x schema), S3's test event, Rekognition's notices that a job has ended, submissions, and
-modfleet's own video checks. Everything else is NotAMessage.
+modfleet's own video checks and rulings. Everything else is NotAMessage.
 """
 
 from __future__ import annotations
@@ -55,6 +55,14 @@ class VideoEnded:
     job_id: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RulingGiven:
+    """A person's ruling on a case is to be carried out. What it says is in the case: this may be anybody's word."""
+
+    case_id: str
+    ruling_id: str
+
+
 @dataclass(frozen=True, slots=True)
 class Nothing:
     """A well-formed message that asks for nothing, and why (S3's test event, a deletion)."""
@@ -62,7 +70,7 @@ class Nothing:
     why: str
 
 
-Message = Uploads | VideoCheck | VideoEnded | Submission | Nothing
+Message = Uploads | VideoCheck | VideoEnded | RulingGiven | Submission | Nothing
 
 
 def read_message(body: str) -> Message:
@@ -107,6 +115,11 @@ def write_video_check(check: VideoCheck) -> str:
     return json.dumps(
         {"modfleet": "video-check", "item": fields_of(check.item), "job_id": check.job_id, "check": check.check}
     )
+
+
+def write_ruling(ruling: RulingGiven) -> str:
+    """The body that `read_message` reads back as this ruling."""
+    return json.dumps({"modfleet": "ruling", "case_id": ruling.case_id, "ruling_id": ruling.ruling_id})
 
 
 def _object(document: object) -> dict[str, Any]:
@@ -166,6 +179,13 @@ class _EventBridge(_Created):
     sequencer: Sequencer = Field("", validation_alias=AliasPath("detail", "object", "sequencer"))
 
 
+class _OwnRuling(BaseModel):
+    """modfleet's own message about a ruling."""
+
+    case_id: str = Field(min_length=1, max_length=64)
+    ruling_id: str = Field(min_length=1, max_length=64)
+
+
 class _OwnCheck(BaseModel):
     """modfleet's own message about a running video job."""
 
@@ -218,6 +238,9 @@ def _read_eventbridge(document: dict[str, Any]) -> Message:
 def _read_own(document: dict[str, Any]) -> Message:
     if document["modfleet"] == "submit":
         return _validate(Submission, document, where="the submission", told_by="its schema says")
+    if document["modfleet"] == "ruling":
+        given = _validate(_OwnRuling, document, where="the ruling", told_by="modfleet writes it")
+        return RulingGiven(case_id=given.case_id, ruling_id=given.ruling_id)
     if document["modfleet"] != "video-check":
         raise NotAMessage(f"an unknown modfleet message: {document['modfleet']!r}")
     own = _validate(_OwnCheck, document, where="the video-check")

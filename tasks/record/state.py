@@ -139,14 +139,18 @@ class State:
         plan: Sequence[str],
         entry: Mapping[str, Any],
         verdict: tuple[int, tuple[str, ...]] | None = None,
+        spans: Sequence[tuple[int, int, str]] = (),
     ) -> None:
         """Give an item that has `ended` a longer plan and a line of history. Raises Moved if it stands elsewhere.
 
-        A `verdict`, tier and rules, takes the place of the one before; history keeps that.
+        A `verdict`, tier and rules, takes the place of the one before, and so do `spans` to mask; history keeps it.
         """
         tier, rules = verdict or (None, ())
         others = {":tier": {"N": str(int(tier))}, ":rules": {"S": json.dumps(list(rules))}} if tier is not None else {}
         said = ", tier = :tier, rules = :rules" if others else ""
+        if spans:
+            others[":spans"] = {"S": json.dumps([list(span) for span in spans])}
+            said += ", spans = :spans"
         self._update(
             item,
             f"SET #status = :pending, #plan = :plan, lease_until = :none, history = list_append(history, :entry){said}",

@@ -1,0 +1,267 @@
+"""Cases and claims on a DynamoDB over HTTP: the order, one case for one reviewer, and what a list costs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from deploy.local.run import LocalCloud
+from tasks.aws.faults import Fault
+from tasks.desk import Desk
+from tasks.record.audit import AuditLog
+from tasks.record.state import State
+from tasks.review.case import Case, CaseStatus, Reviewer
+from tasks.review.cases import COUNTED, find_case, in_order, waiting, workload
+from tasks.review.claims import NotYours, claim, claim_next, claims_of, escalate, release, renew, skip
+from tasks.review.rows import BadCursor
+from tests.contract.shipped import connected, shipped_policy
+
+START = datetime(2026, 11, 22, 6, tzinfo=UTC)
+ANA, BEN, EVA = (Reviewer(name=name) for name in ("ana", "ben", "eva"))
+SENIOR = Reviewer(name="zoe", senior=True)
+
+
+@dataclass
+class Clock:
+    now: datetime = START
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def passes(self, **time: float) -> None:
+        self.now += timedelta(**time)
+
+
+@dataclass
+class Calls:
+    """Counts calls by operation."""
+
+    of: dict[str, int] = field(default_factory=dict)
+
+    def before(self, call: str) -> None:
+        self.of[call] = self.of.get(call, 0) + 1
+
+    def after(self, call: str, *, seconds: float, fault: Fault | None) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def shared(cloud: LocalCloud) -> Desk:
+    aws, settings = connected(cloud)
+    return Desk(
+        aws=aws,
+        settings=settings,
+        policy=shipped_policy(),
+        prompt="",
+        state=State(aws, settings.items_table),
+        audit=AuditLog(aws, bucket=settings.audit_bucket, writer="test", now=lambda: START),
+        now=lambda: START,
+    )
+
+
+@pytest.fixture
+def desk(shared: Desk, unique: str) -> Iterator[Desk]:
+    """A desk with a cases table of its own and a clock that stands still."""
+    dynamodb, like = shared.aws.dynamodb, shared.settings.cases_table
+    table = dynamodb.describe_table(TableName=like)["Table"]
+    name = f"cases-{unique}"
+    dynamodb.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=table["AttributeDefinitions"],
+        KeySchema=table["KeySchema"],
+        GlobalSecondaryIndexes=[
+            {each: index[each] for each in ("IndexName", "KeySchema", "Projection")}  # type: ignore[literal-required]
+            for index in table["GlobalSecondaryIndexes"]
+        ],
+    )
+    settings = shared.settings.model_copy(update={"cases_table": name})
+    yield replace(shared, settings=settings, now=Clock())
+    dynamodb.delete_table(TableName=name)
+
+
+def row(number: int, **said: Any) -> dict[str, Any]:
+    """A waiting case, due after so many minutes from START."""
+    severity, surface = said.pop("severity", "normal"), said.pop("surface", "feed")
+    due = (START + timedelta(minutes=said.pop("due", number))).isoformat(timespec="milliseconds")
+    texts = {
+        "case_id": f"{severity}-{surface}-{number:06}",
+        "location": f"s3://uploads/{number}",
+        "version": f"v{number}",
+        "status": "open",
+        "surface": surface,
+        "severity": severity,
+        "rules": said.pop("rules", '["labels/Violence/Weapons>=60"]'),
+        "opened_at": (START - timedelta(hours=1)).isoformat(timespec="milliseconds"),
+        "due_at": due,
+        "queue": severity,
+        "rank": due,
+        "place": f"{severity} {surface}",
+    }
+    return {name: {"S": value} for name, value in (texts | said).items()}
+
+
+def seed(desk: Desk, rows: list[dict[str, Any]]) -> None:
+    table = desk.settings.cases_table
+    for start in range(0, len(rows), 25):
+        puts: Any = [{"PutRequest": {"Item": one}} for one in rows[start : start + 25]]
+        assert not desk.aws.dynamodb.batch_write_item(RequestItems={table: puts})["UnprocessedItems"]
+
+
+def ids(cases: Any) -> list[str]:
+    return [case.case_id for case in cases]
+
+
+def test_the_severest_comes_first_then_what_is_due_and_what_is_overdue_counts_as_one_severer(desk: Desk) -> None:
+    rows = [row(1, severity="low"), row(2, severity="high", due=90), row(3, severity="high", due=30)]
+    rows += [row(4, severity="top", due=500), row(5, severity="normal", due=-10), row(6, severity="critical", due=59)]
+    rows += [row(7, severity="low", due=-99999), row(8, severity="normal", due=3)]
+    seed(desk, rows)
+    order = [int(case.case_id[-6:]) for case in in_order(desk)]
+    assert order == [4, 6, 5, 3, 2, 7, 8, 1]
+    assert [int(case.case_id[-6:]) for case in claimed_all(desk, ANA)] == order
+
+
+def claimed_all(desk: Desk, reviewer: Reviewer) -> Iterator[Case]:
+    while case := claim_next(desk, reviewer):
+        yield case
+
+
+def test_nobody_is_offered_what_they_may_not_see_or_have_skipped(desk: Desk) -> None:
+    seed(desk, [row(1), row(2, surface="avatars"), row(3, rules='["labels/Explicit>=60", "pii/EMAIL"]')])
+    shy = Reviewer(name="shy", never=frozenset({"moderation/Explicit"}))
+    assert len(list(claimed_all(desk, replace(shy, surfaces=frozenset({"avatars", "chat"}))))) == 1
+    narrow = Reviewer(name="narrow", labels=frozenset({"labels/Explicit"}))
+    assert claim_next(desk, narrow) is None
+    (first,) = ids(claimed_all(desk, shy))
+    skip(desk, first, by="shy", why="not my language")
+    assert claim_next(desk, shy) is None
+    assert ids(claimed_all(desk, BEN)) == [first, "normal-feed-000003"]
+    with pytest.raises(NotYours, match="may see"):
+        claim(desk, release(desk, "normal-feed-000003", by="ben").case_id, narrow)
+
+
+def test_the_third_skip_takes_a_case_to_the_seniors_and_so_does_escalating_it(desk: Desk) -> None:
+    seed(desk, [row(1), row(2), row(3, severity="top")])
+    for reviewer in (ANA, BEN, EVA):
+        case = claim(desk, "normal-feed-000001", reviewer)
+        skip(desk, case.case_id, by=reviewer.name, why="too hard")
+    escalate(desk, claim(desk, "normal-feed-000002", ANA).case_id, by="ana", why="a politician")
+    assert ids(claimed_all(desk, Reviewer(name="new"))) == ["top-feed-000003"]
+    with pytest.raises(NotYours, match="may see"):
+        claim(desk, "normal-feed-000002", BEN)
+    taken = list(claimed_all(desk, SENIOR))
+    assert ids(taken) == ["normal-feed-000001", "normal-feed-000002"]
+    assert [line["event"] for line in taken[1].history] == ["claimed", "escalated", "claimed"]
+    assert taken[1].history[1]["why"] == "a politician"
+
+
+def test_a_lease_that_is_over_gives_the_case_back_to_its_place_unless_it_was_renewed(desk: Desk) -> None:
+    assert isinstance(desk.now, Clock)
+    seed(desk, [row(1), row(2)])
+    first = claim_next(desk, ANA, seconds=60)
+    second = claim_next(desk, ANA, seconds=60)
+    assert first
+    assert second
+    assert claims_of(desk, "ana") == (first, second)
+    desk.now.passes(seconds=50)
+    renew(desk, second.case_id, by="ana", seconds=60)
+    desk.now.passes(seconds=20)
+    assert claim_next(desk, BEN) == find_case(desk, first.case_id)
+    assert claim_next(desk, BEN) is None
+    with pytest.raises(NotYours, match="ben has it"):
+        renew(desk, first.case_id, by="ana")
+    with pytest.raises(NotYours, match="ben has it"):
+        release(desk, first.case_id, by="ana")
+    # Over, but nobody has taken it: it is still theirs.
+    desk.now.passes(hours=1)
+    assert renew(desk, second.case_id, by="ana").lease_until > second.lease_until
+
+
+def at_once(*works: Callable[[], None]) -> None:
+    barrier = threading.Barrier(len(works))
+
+    def run(work: Callable[[], None]) -> None:
+        barrier.wait()
+        work()
+
+    threads = [threading.Thread(target=run, args=(work,)) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def test_two_reviewers_who_claim_the_same_case_at_once_a_thousand_times_never_share_it(desk: Desk) -> None:
+    seed(desk, [row(number) for number in range(500)])
+    got: dict[str, list[str]] = {"ana": [], "ben": []}
+
+    def each(reviewer: Reviewer) -> None:
+        for number in range(500):
+            try:
+                got[reviewer.name].append(claim(desk, f"normal-feed-{number:06}", reviewer).case_id)
+            except NotYours:
+                continue
+
+    at_once(lambda: each(ANA), lambda: each(BEN))
+    assert len(got["ana"]) + len(got["ben"]) == 500
+    assert not set(got["ana"]) & set(got["ben"])
+    assert {find_case(desk, case).claimed_by for case in got["ben"][:20]} <= {"ben"}  # type: ignore[union-attr]
+
+
+def test_many_who_are_offered_the_next_case_at_once_get_different_ones_and_all_of_them(desk: Desk) -> None:
+    seed(desk, [row(number) for number in range(60)])
+    got: list[str] = []
+    crowd = [Reviewer(name=f"r{number}") for number in range(6)]
+    at_once(*(lambda one=one: got.extend(ids(claimed_all(desk, one))) for one in crowd))  # type: ignore[misc]
+    assert sorted(got) == [f"normal-feed-{number:06}" for number in range(60)]
+
+
+def test_pages_go_on_where_the_one_before_ended_and_a_strange_cursor_is_refused(desk: Desk) -> None:
+    seed(desk, [row(number) for number in range(7)] + [row(9, surface="avatars")])
+    first = waiting(desk, "normal", surface="feed", limit=4)
+    second = waiting(desk, "normal", surface="feed", limit=4, cursor=first.cursor)
+    assert ids(first.cases) + ids(second.cases) == [f"normal-feed-{number:06}" for number in range(7)]
+    assert not second.cursor
+    with pytest.raises(BadCursor):
+        waiting(desk, "normal", cursor="???")
+
+
+def test_claims_pages_and_counts_cost_the_same_whatever_waits(desk: Desk) -> None:
+    def cost(work: Callable[[Desk], Any]) -> tuple[dict[str, int], Any]:
+        calls = Calls()
+        aws = desk.aws.guarded((calls,))
+        return calls.of, work(replace(desk, aws=aws))
+
+    def claimed_and_released(desk: Desk) -> None:
+        case = claim_next(desk, ANA)
+        assert case
+        release(desk, case.case_id, by="ana")
+
+    works: list[Callable[[Desk], Any]] = [claimed_and_released, lambda desk: waiting(desk, "normal"), workload]
+    seed(desk, [row(number) for number in range(200)])
+    few = [cost(work) for work in works]
+    seed(desk, [row(number) for number in range(200, 1_200)])
+    many = [cost(work) for work in works]
+    assert [calls for calls, _ in few] == [calls for calls, _ in many]
+    assert len(many[1][1].cases) == 50
+    (load,) = [load for load in many[2][1] if load.waiting]
+    assert (load.waiting, load.more, load.overdue) == (COUNTED, True, 0)
+    assert load.due_first == START.isoformat(timespec="milliseconds")
+
+
+def test_a_case_that_is_closed_or_ruled_on_is_not_to_be_had(desk: Desk) -> None:
+    seed(desk, [row(1, status=CaseStatus.CLOSED.value), row(2, status=CaseStatus.MERGED.value, merged_into="x")])
+    with pytest.raises(NotYours, match="closed"):
+        claim(desk, "normal-feed-000001", SENIOR)
+    with pytest.raises(NotYours, match="merged into the case x"):
+        claim(desk, "normal-feed-000002", SENIOR)
+    with pytest.raises(NotYours, match="no such case"):
+        claim(desk, "nothing", SENIOR)
+    # The index may be behind: what it still offers is passed over.
+    assert claim_next(desk, ANA) is None
