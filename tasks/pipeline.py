@@ -13,16 +13,21 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
+from tasks.act.edge import around
 from tasks.act.missing import Missing
+from tasks.act.notify import with_reasons
 from tasks.act.perform import perform
 from tasks.act.plan import STATUS_OF, Action, plan, rehearse, time_to_takedown_ms
+from tasks.act.strike import is_strike
 from tasks.act.tag import distrust, hide, show
 from tasks.aws.faults import Gone, Moved
+from tasks.brake import brake, note_braked, note_settled
 from tasks.decide.decision import decide
+from tasks.decide.rendition import is_of_rejected
 from tasks.desk import Desk
 from tasks.detect.finding import Finding
 from tasks.detect.job import Job, free_slot
-from tasks.detect.kind import Kind, kind_of
+from tasks.detect.kind import Kind
 from tasks.detect.look import look_at_words
 from tasks.detect.reuse import (
     Beside,
@@ -37,6 +42,7 @@ from tasks.detect.reuse import (
     remember_video,
 )
 from tasks.fail_open import fails_open
+from tasks.first_standing import first_standing
 from tasks.intake.message import VideoCheck
 from tasks.intake.post import WORDS, Manifest, read_post
 from tasks.intake.submission import Submission
@@ -49,6 +55,7 @@ from tasks.post import NESTED, POST, VERSION, Later, look_at_parts
 from tasks.record.entries import entries_of
 from tasks.record.standing import Standing, Status
 from tasks.record.state import Older, Taken
+from tasks.shadow import shadow_beside
 from tasks.video import look_in, look_in_later
 
 #: Where an item's own tag still decides what the public sees of it.
@@ -58,21 +65,21 @@ RUNNING = Done("the video's job is running")
 DRY_RUN_WAIT = 60.0
 
 
-def moderate(desk: Desk, item: Item, *, attempt: int, said: Submission | None = None, within: bool = False) -> Outcome:
+def moderate(desk: Desk, item: Item, *, attempt: int, said: Submission | None = None, within: str = "") -> Outcome:
     """Judge an upload and act on the judgement. Raises Fault when AWS would not let it.
 
-    The names that a submission `said` win over its own. `within` a post, it is judged as its part.
+    The names that a submission `said` win over its own. `within` a post (its location), it is judged as its part.
     """
-    if item.bucket != desk.settings.uploads_bucket:
+    if item.bucket not in desk.settings.uploads_buckets:
         return Parked(f"an event for the bucket {item.bucket!r}, which is not MODFLEET_UPLOADS_BUCKET")
-    note_item(item, surface=desk.policy.surface_for(item.key).name)
+    note_item(item, surface=desk.policy.surface_of(item).name)
     if attempt > 1 and (known := desk.state.find(item)):
         return resume(desk, known)
     with asking(desk, item):
         return meet_and_judge(desk, item, attempt=attempt, said=said, within=within)
 
 
-def meet_and_judge(desk: Desk, item: Item, *, attempt: int, said: Submission | None, within: bool) -> Outcome:
+def meet_and_judge(desk: Desk, item: Item, *, attempt: int, said: Submission | None, within: str) -> Outcome:
     """Open an upload, with what is known of its bytes, and judge it unless there is a reason not to."""
     try:
         upload, met = meet(desk, item)
@@ -87,9 +94,9 @@ def meet_and_judge(desk: Desk, item: Item, *, attempt: int, said: Submission | N
     return ended or judge(desk, item, upload, met, within=within)
 
 
-def judge(desk: Desk, item: Item, upload: Upload, met: Met, *, within: bool) -> Outcome:
+def judge(desk: Desk, item: Item, upload: Upload, met: Met, *, within: str) -> Outcome:
     """Detect, then conclude; a video's job is started and concluded later, a post has its parts judged first."""
-    standing = first_standing(desk, item, upload)
+    standing = first_standing(desk, item, upload, within=within)
     if upload.tagged and not desk.settings.dry_run and (outcome := without_its_own_verdict(desk, item)):
         return outcome
     try:
@@ -103,7 +110,7 @@ def judge(desk: Desk, item: Item, upload: Upload, met: Met, *, within: bool) -> 
 
 def judge_alone(desk: Desk, standing: Standing, upload: Upload, met: Met) -> Outcome:
     """Look at an item that is no post, and conclude, unless a video's job has yet to tell."""
-    item, surface = standing.item, desk.policy.surface_for(standing.item.key)
+    item, surface = standing.item, desk.policy.surface_of(standing.item)
     words = "" if is_condemned(desk, met) else upload.caption
     caption = look_at_words(desk, item, text=words, part="caption", surface=surface)
     try:
@@ -118,10 +125,10 @@ def judge_alone(desk: Desk, standing: Standing, upload: Upload, met: Met) -> Out
 
 def judge_post(desk: Desk, standing: Standing, upload: Upload, met: Met, *, manifest: Manifest) -> Outcome:
     """Look at all parts of a post, then at its own words, and conclude; or come back for parts that are late."""
-    parts = look_at_parts(desk, standing.item, manifest, moderate=partial(moderate, within=True))
+    parts = look_at_parts(desk, standing.item, manifest, moderate=partial(moderate, within=standing.item.location))
     if isinstance(parts, Later):
         return Retry(parts.seconds, parts.why, counts=False)
-    item, surface = standing.item, replace(desk.policy.surface_for(standing.item.key), text_paths=WORDS)
+    item, surface = standing.item, replace(desk.policy.surface_of(standing.item), text_paths=WORDS)
     caption = look_at_words(desk, item, text=upload.caption, part="caption", surface=surface)
     seen: Sight | Job = Sight(findings=(met.known,) if met.known else ())
     if manifest.text.strip():
@@ -158,9 +165,9 @@ def without_its_own_verdict(desk: Desk, item: Item) -> Outcome | None:
 
 def conclude(desk: Desk, standing: Standing, findings: tuple[Finding, ...], *, beside: Beside = ()) -> Outcome:
     """Decide, record the decision once (and beside it what to remember), and act on it."""
-    decided = desk.spending.charged(with_decision(desk, standing, findings))
+    decided = desk.spending.charged(with_reasons(desk, with_decision(desk, standing, findings)))
     try:
-        recorded = desk.state.decide(decided, beside=beside)
+        recorded = desk.state.decide(decided, beside=(*beside, *note_braked(desk, decided)))
     except Older:
         return set_aside(desk, standing.item, Status.SUPERSEDED)
     if recorded is not decided:
@@ -174,11 +181,11 @@ def conclude(desk: Desk, standing: Standing, findings: tuple[Finding, ...], *, b
 def act(desk: Desk, standing: Standing) -> Outcome:
     """Do what is left to do, write it all to the audit log, and record where the item stands."""
     standing, status = perform(desk, standing)
-    takedown_ms = time_to_takedown_ms(standing)
-    standing = replace(standing, status=status, time_to_takedown_ms=takedown_ms)
+    standing = replace(standing, status=status, time_to_takedown_ms=(takedown_ms := time_to_takedown_ms(standing)))
     write_down(desk, standing)
     if standing.plan:
         desk.state.finish(standing.item, status=status, time_to_takedown_ms=takedown_ms, at=desk.now())
+        note_settled(desk, standing)
     return tell(standing)
 
 
@@ -258,34 +265,19 @@ def write_down(desk: Desk, standing: Standing) -> None:
     desk.audit.append(entries_of(standing))
 
 
-def first_standing(desk: Desk, item: Item, upload: Upload) -> Standing:
-    """What is known of an upload before anybody looks at it."""
-    return Standing(
-        item=item,
-        status=Status.PENDING,
-        surface=desk.policy.surface_for(item.key).name,
-        kind=kind_of(upload.head, size=item.size),
-        uploader=upload.uploader,
-        content_id=upload.content_id,
-        submitted=upload.submitted,
-        sha256=upload.sha256,
-        history=({"at": desk.now().isoformat(), "event": "received", **traced()},),
-        trace=trace(),
-    )
-
-
 def with_decision(desk: Desk, standing: Standing, findings: tuple[Finding, ...]) -> Standing:
     """The standing with its decision and the actions that this asks for."""
-    surface = desk.policy.surface_for(standing.item.key)
-    decision = decide(findings, desk.policy, surface)
+    surface = desk.policy.surface_of(standing.item)
+    standing, decision = brake(desk, standing, decide(findings, desk.policy, surface))
+    now, rules = desk.now(), tuple(rule.name for rule in decision.rules)
     actions = plan(
         decision.tier,
         surface,
-        has_cdn=desk.settings.distribution_id is not None,
-        has_public_url=desk.settings.public_url is not None,
+        **around(desk, standing),
+        within=bool(standing.within) or is_of_rejected(findings),
+        strikes=is_strike(desk, standing, rules=rules, findings=findings),
     )
     actions, would = rehearse(actions) if desk.settings.dry_run else (actions, None)
-    now, rules = desk.now(), tuple(rule.name for rule in decision.rules)
     entry = {"at": now.isoformat(), "event": "decided", "tier": int(decision.tier), "rules": list(rules), **traced()}
     entry |= {"dry_run": True} if desk.settings.dry_run else {}
     return replace(
@@ -296,6 +288,7 @@ def with_decision(desk: Desk, standing: Standing, findings: tuple[Finding, ...])
         policy_version=decision.policy_version,
         detectors={**standing.detectors, **looked(), **{seen.detector: seen.detector_version for seen in findings}},
         findings=findings,
+        shadow=shadow_beside(desk, standing, decision),
         spans=tuple((span.begin, span.end, span.kind) for span in decision.spans),
         plan=actions,
         would=would,

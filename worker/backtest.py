@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
@@ -17,19 +17,22 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressC
 from rich.table import Table
 
 from tasks.aws.faults import Fault
-from tasks.decide.policy import Policy
 from tasks.decide.replay import Flip, Past, Tally, replay
 from tasks.decide.rule import Tier
 from tasks.desk import Desk
-from tasks.record.past import about_how_many, decided_since
+from tasks.record.past import about_how_many, decided_since, shadowed_since
 from worker.cost import since_when
 from worker.plot import printable
 from worker.terminal import WRONG, AsJson, open_desk, print_json, read_policy, stop
 
 #: Rows of each table on the screen; `--json` and `--csv` have all.
 MOST = 20
-COLUMNS = ("location", "version", "surface", "decided_at", "policy", "old", "new", "direction", "causes", "rules")
+COLUMNS = (
+    *("location", "version", "surface", "decided_at", "policy", "old", "new", "direction", "causes", "rules"),
+    "new_policy",
+)
 
+Each = TypeVar("Each")
 NewPolicy = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The policy to try.")]
 Against = Annotated[
     Path | None,
@@ -63,7 +66,7 @@ def backtest(
     flipping = replay(decided_shown(desk, begin, surface, quiet=as_json), policy, tally, against=other)
     flips = collect(flipping, to_csv=to_csv, most=None if as_json else MOST)
     if as_json:
-        print_json(summary(tally, flips, policy) | {"since": begin.isoformat(), "until": now.isoformat()})
+        print_json(summary(tally, flips, policy.version) | {"since": begin.isoformat(), "until": now.isoformat()})
     else:
         print_report(Console(), tally, flips, since=begin)
 
@@ -89,10 +92,10 @@ def collect(flipping: Iterable[Flip], *, to_csv: Path | None, most: int | None) 
     return flips
 
 
-def summary(tally: Tally, flips: Iterable[Flip], policy: Policy) -> dict[str, Any]:
-    """For `--json`."""
+def summary(tally: Tally, flips: Iterable[Flip], policy: str) -> dict[str, Any]:
+    """For `--json`; `policy` is the version of the other one."""
     return {
-        "policy": policy.version,
+        "policy": policy,
         "decided": tally.decided,
         "flips": tally.flips,
         "flip_rate": tally.flip_rate,
@@ -140,6 +143,7 @@ def _row(flip: Flip) -> dict[str, Any]:
         "direction": flip.direction,
         "causes": list(flip.causes),
         "rules": list(flip.new_rules),
+        "new_policy": flip.new_policy,
     }
 
 
@@ -151,14 +155,25 @@ def _cell(value: Any) -> str:
 
 def decided_shown(desk: Desk, begin: datetime, surface: str, *, quiet: bool) -> Iterator[Past]:
     """The decisions since then, with a progress bar over the whole table where somebody sees it."""
+    pages = decided_since(desk.aws, desk.settings.items_table, begin, surface=surface)
+    return _shown(desk, ((page.read, page.decided) for page in pages), says="deciding again", quiet=quiet)
+
+
+def shadowed_shown(desk: Desk, begin: datetime, surface: str, *, quiet: bool) -> Iterator[Flip]:
+    """The same of those beside which a shadow policy's decision is on record."""
+    pages = shadowed_since(desk.aws, desk.settings.items_table, begin, surface=surface)
+    return _shown(desk, ((page.read, page.decided) for page in pages), says="comparing", quiet=quiet)
+
+
+def _shown(desk: Desk, pages: Iterable[tuple[int, list[Each]]], *, says: str, quiet: bool) -> Iterator[Each]:
     console, table = Console(stderr=True), desk.settings.items_table
-    columns = (TextColumn("deciding again"), BarColumn(), TaskProgressColumn(), MofNCompleteColumn())
+    columns = (TextColumn(says), BarColumn(), TaskProgressColumn(), MofNCompleteColumn())
     hidden = quiet or not console.is_terminal
     with Progress(*columns, TimeRemainingColumn(), console=console, disable=hidden, transient=True) as progress:
         task = progress.add_task("", total=None if hidden else about_how_many(desk.aws, table) or None)
-        for page in decided_since(desk.aws, table, begin, surface=surface):
-            yield from page.decided
-            progress.advance(task, page.read)
+        for read, decided in pages:
+            yield from decided
+            progress.advance(task, read)
 
 
 def print_report(console: Console, tally: Tally, flips: list[Flip], *, since: datetime) -> None:

@@ -24,6 +24,7 @@ from worker.backtest import backtest
 from worker.explanation import TIER_WORDS, explain_item
 from worker.in_force import policies_of
 from worker.policies import activate, history, rollback
+from worker.shadow import shadow_report
 from worker.terminal import WRONG, AsJson, open_desk, print_json, print_text, read_policy, say, stop
 
 policy_app = typer.Typer(
@@ -34,6 +35,7 @@ policy_app.command("explain")(explain_item)
 policy_app.command()(activate)
 policy_app.command()(rollback)
 policy_app.command()(history)
+policy_app.command()(shadow_report)
 
 APolicy = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A policy file.")]
 MaybeFile = Annotated[

@@ -31,10 +31,15 @@ class Past:
     policy_version: str
     findings: tuple[Finding, ...]
 
+    @property
+    def bucket(self) -> str:
+        """Of its location."""
+        return self.location.split("/")[2]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flip:
-    """An item that another policy gives another tier."""
+    """An item that another policy gives another tier, unless both are the same."""
 
     past: Past
     surface: str
@@ -43,6 +48,8 @@ class Flip:
     #: Names of the rules of each side; none for an item that is allowed.
     old_rules: tuple[str, ...]
     new_rules: tuple[str, ...]
+    #: The version of the other policy.
+    new_policy: str
 
     @property
     def direction(self) -> Direction:
@@ -69,6 +76,17 @@ class Tally:
     #: Held for want of the classifier's word, which nobody asked for then; it could lift them.
     unasked: int = 0
 
+    def count(self, flip: Flip) -> bool:
+        """Count an item; whether it flips."""
+        self.decided += 1
+        self.old[flip.old] += 1
+        self.new[flip.new] += 1
+        if flip.old is flip.new:
+            return False
+        self.flips += 1
+        self.by_label.update((label, flip.old, flip.new) for label in flip.causes)
+        return True
+
     def change(self, tier: Tier) -> int:
         """How many more items have this tier than before; of HOLD the review load, of REJECT the takedowns."""
         return self.new[tier] - self.old[tier]
@@ -85,18 +103,13 @@ def replay(pasts: Iterable[Past], policy: Policy, tally: Tally, *, against: Poli
     The old side is what was decided and recorded then or, where `against` is given, what that policy makes of it.
     """
     for past in pasts:
-        surface = policy.surface_for(past.key)
+        surface = policy.surface_of(past)
         decision = decide(past.findings, policy, surface)
         old, old_rules = past.tier, past.rules
         if against is not None:
-            before = decide(past.findings, against, against.surface_for(past.key))
+            before = decide(past.findings, against, against.surface_of(past))
             old, old_rules = before.tier, _names(before)
-        tally.decided += 1
-        tally.old[old] += 1
-        tally.new[decision.tier] += 1
         tally.unasked += _unasked(decision, policy)
-        if decision.tier is old:
-            continue
         flip = Flip(
             past=past,
             surface=surface.name,
@@ -104,10 +117,10 @@ def replay(pasts: Iterable[Past], policy: Policy, tally: Tally, *, against: Poli
             new=decision.tier,
             old_rules=old_rules,
             new_rules=_names(decision),
+            new_policy=policy.version,
         )
-        tally.flips += 1
-        tally.by_label.update((label, flip.old, flip.new) for label in flip.causes)
-        yield flip
+        if tally.count(flip):
+            yield flip
 
 
 def cause(rule: str) -> str:

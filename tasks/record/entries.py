@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -26,7 +27,7 @@ def entries_of(standing: Standing) -> tuple[dict[str, Any], ...]:
         verdict = {"tier": overruled["tier"], "rules": overruled["rules"]}
         said = {"actor": overruled["by"], "at": overruled["at"], "reason": overruled["why"], **verdict}
         return tuple(_entry(standing, event, each) for event, each in (*decided, *acted, ("overrule", end | said)))
-    ended = [("ended", end | ({"dry_run": True} if standing.dry_run else {}))]
+    ended = [("ended", _when(standing) | end | ({"dry_run": True} if standing.dry_run else {}))]
     return tuple(_entry(standing, event, said) for event, said in (*decided, *acted, *ended))
 
 
@@ -60,6 +61,11 @@ def command_entry(  # noqa: PLR0913  # who, what, when, why, about what
     return {"entry_id": hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:32], **said}
 
 
+def without_texts(reasons: Mapping[str, Any]) -> dict[str, Any]:
+    """What the audit log keeps: one of the texts is the explanation, and stays."""
+    return {name: said for name, said in reasons.items() if name != "texts"}
+
+
 def _entry(standing: Standing, event: str, said: dict[str, Any]) -> dict[str, Any]:
     item = standing.item
     name = f"{item.id}\0{standing.policy_version}\0{event}"
@@ -73,10 +79,19 @@ def _entry(standing: Standing, event: str, said: dict[str, Any]) -> dict[str, An
     }
 
 
+def _when(standing: Standing) -> dict[str, str]:
+    """When the last thing was done: by what can no longer change, for an end that is told again is the same entry."""
+    decided = [standing.decided_at.isoformat()] if standing.decided_at else []
+    begun = [str(entry["at"]) for entry in standing.history[:1]]
+    moments = [*decided, *(str(receipt["at"]) for receipt in standing.receipts.values())] or begun
+    return {"at": max(moments)} if moments else {}
+
+
 def _decision(standing: Standing) -> dict[str, Any]:
     """As it was made, whatever people have made of it since."""
     made = next((entry for entry in standing.history if entry["event"] == "decided"), None)
-    verdict = made if made and standing.overruled else {"tier": standing.tier, "rules": standing.rules}
+    now: dict[str, Any] = {"tier": standing.tier, "rules": standing.rules}
+    verdict = made if made and standing.overruled else now
     return {
         "actor": "machine",
         "at": standing.decided_at.isoformat() if standing.decided_at else None,
@@ -85,9 +100,11 @@ def _decision(standing: Standing) -> dict[str, Any]:
         "tier": verdict["tier"],
         "rules": list(verdict["rules"]),
         "policy_version": standing.policy_version,
+        **({"shadow": dict(standing.shadow)} if standing.shadow else {}),
         "detectors": dict(standing.detectors),
         "units": dict(standing.units),
         "usd": standing.usd,
         **({"dry_run": True, "would": list(standing.would)} if standing.would is not None else {}),
+        **({"statement": without_texts(standing.reasons)} if standing.reasons else {}),
         "findings": [[finding.label, finding.confidence, finding.part] for finding in standing.findings],
     }

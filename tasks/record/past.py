@@ -11,8 +11,9 @@ from typing import Any
 
 from tasks.aws.calls import call
 from tasks.aws.session import Aws
-from tasks.decide.replay import Past
+from tasks.decide.replay import Flip, Past
 from tasks.decide.rule import Tier
+from tasks.decide.shadow import shadowed
 from tasks.record.standing import finding_from
 
 #: Parts of the table that are read at once; one page of each is in memory, which DynamoDB limits to 1 MB.
@@ -28,6 +29,11 @@ _NAMES = {
     "#braked": "braked",
     "#findings": "findings",
 }
+#: Without the findings, which are most of what a row weighs: nothing is decided again.
+_SHADOW_NAMES = {name: said for name, said in _NAMES.items() if said != "findings"} | {
+    "#surface": "surface",
+    "#shadow": "shadow",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +42,14 @@ class Page:
 
     read: int
     decided: list[Past]
+
+
+@dataclass(frozen=True, slots=True)
+class ShadowPage:
+    """What one answer brought: decisions beside which a shadow policy's is on record, and how many rows were read."""
+
+    read: int
+    decided: list[Flip]
 
 
 def about_how_many(aws: Aws, table: str) -> int:
@@ -51,7 +65,27 @@ def decided_since(
 
     DynamoDB bills the whole table whatever is asked for. What is decided meanwhile may be among it or not.
     """
-    asked = _asked(table, since, surface) | {"TotalSegments": segments}
+    asked = _asked(table, since, surface=surface)
+    for answer in _scanned(aws, asked, segments=segments):
+        yield Page(answer["ScannedCount"], [past_of(row) for row in answer["Items"]])
+
+
+def shadowed_since(
+    aws: Aws, table: str, since: datetime, *, surface: str = "", segments: int = SEGMENTS
+) -> Iterator[ShadowPage]:
+    """Every decision since then beside which a shadow policy's is on record, without its findings. Raises Fault.
+
+    Read and billed as `decided_since` is.
+    """
+    asked = _asked(table, since, surface=surface, names=_SHADOW_NAMES)
+    asked["FilterExpression"] += " AND attribute_exists(#shadow)"
+    for answer in _scanned(aws, asked, segments=segments):
+        yield ShadowPage(answer["ScannedCount"], [_shadowed_of(row) for row in answer["Items"]])
+
+
+def _scanned(aws: Aws, asked: Mapping[str, Any], *, segments: int) -> Iterator[dict[str, Any]]:
+    """Each answer of a scan in parallel segments."""
+    asked = {**asked, "TotalSegments": segments}
     with ThreadPoolExecutor(segments, thread_name_prefix="scan") as pool:
 
         def ask(segment: int, start: Mapping[str, Any] | None) -> tuple[int, Any]:
@@ -65,7 +99,12 @@ def decided_since(
                 segment, answer = one.result()
                 if last := answer.get("LastEvaluatedKey"):
                     running.add(pool.submit(ask, segment, last))
-                yield Page(answer["ScannedCount"], [past_of(row) for row in answer["Items"]])
+                yield answer
+
+
+def _shadowed_of(row: Mapping[str, Any]) -> Flip:
+    past = past_of({**row, "findings": {"S": "[]"}})
+    return shadowed(past, row["surface"]["S"], json.loads(row["shadow"]["S"]))
 
 
 def past_of(row: Mapping[str, Any]) -> Past:
@@ -83,20 +122,20 @@ def past_of(row: Mapping[str, Any]) -> Past:
     )
 
 
-def _asked(table: str, since: datetime | None, surface: str) -> dict[str, Any]:
+def _asked(table: str, since: datetime | None, *, surface: str, names: Mapping[str, str] = _NAMES) -> dict[str, Any]:
     """The table holds rows of many kinds: only an item's has been decided. ISO times of one zone sort as text."""
-    conditions, names, values = ["attribute_exists(#at)"], dict(_NAMES), {}
+    conditions, projected, values = ["attribute_exists(#at)"], ", ".join(names), {}
     if since is not None:
         conditions.append("#at >= :since")
         values[":since"] = {"S": since.isoformat()}
     if surface:
         conditions.append("#surface = :surface")
-        names["#surface"] = "surface"
+        names = {**names, "#surface": "surface"}
         values[":surface"] = {"S": surface}
     return {
         "TableName": table,
-        "ProjectionExpression": ", ".join(_NAMES),
+        "ProjectionExpression": projected,
         "FilterExpression": " AND ".join(conditions),
-        "ExpressionAttributeNames": names,
+        "ExpressionAttributeNames": dict(names),
         **({"ExpressionAttributeValues": values} if values else {}),
     }

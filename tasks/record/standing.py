@@ -50,6 +50,10 @@ class Standing:
     #: Of a part: the `s3://BUCKET/KEY` of the post that was held or rejected with it, and which of both.
     post: str = ""
     post_status: str = ""
+    #: Of a part: the `s3://BUCKET/KEY` of the post that had it judged, and whose notice speaks for it too.
+    within: str = ""
+    #: What its uploader reads (BCP 47), where the application said so.
+    language: str = ""
     #: None until decided.
     tier: int | None = None
     rules: tuple[str, ...] = ()
@@ -63,6 +67,10 @@ class Standing:
     sha256: str = ""
     #: `s3://BUCKET/KEY@VERSION` of the upload of the same bytes that was looked at in its stead.
     reused_from: str = ""
+    #: What a shadow policy made of it (`tasks.decide.shadow`); nothing where there was none.
+    shadow: Mapping[str, Any] = field(default_factory=dict)
+    #: The statement of reasons as it was when it was decided (`tasks.act.statement`); nothing where all stays.
+    reasons: Mapping[str, Any] = field(default_factory=dict)
     #: What redaction masks: [begin, end) in code points, and the kind of thing.
     spans: tuple[tuple[int, int, str], ...] = ()
     #: The actions that the decision asks for, in order.
@@ -128,6 +136,8 @@ class Standing:
             "rules": list(self.rules),
             "policy_version": self.policy_version,
             "braked": list(self.braked),
+            "shadow": dict(self.shadow) or None,
+            "reasons": dict(self.reasons),
             "surface": self.surface,
             "kind": self.kind.value,
             "uploader": self.uploader,
@@ -210,6 +220,10 @@ def from_row(row: Mapping[str, Any]) -> Standing:
         submitted=row.get("submitted", _NONE)["S"],
         post=row.get("post", _NONE)["S"],
         post_status=row.get("post_status", _NONE)["S"],
+        within=row.get("within", _NONE)["S"],
+        language=row.get("language", _NONE)["S"],
+        shadow=json.loads(row["shadow"]["S"]) if "shadow" in row else {},
+        reasons=json.loads(row["reasons"]["S"]) if "reasons" in row else {},
         held_until=row.get("held_until", _NONE)["S"],
         parts=tuple(map(item_from, json.loads(row["parts"]["S"]))) if "parts" in row else (),
         progress={name: json.loads(said["S"]) for name, said in row.get("progress", {"M": {}})["M"].items()},
@@ -258,9 +272,15 @@ def _rarely(standing: Standing) -> dict[str, Any]:
         "reused_from": standing.reused_from,
         "post": standing.post,
         "post_status": standing.post_status,
+        "within": standing.within,
+        "language": standing.language,
         "held_until": standing.held_until,
     }
     row: dict[str, Any] = {name: string(said) for name, said in names.items() if said}
+    if standing.shadow:
+        row["shadow"] = _json(dict(standing.shadow))
+    if standing.reasons:
+        row["reasons"] = _json(dict(standing.reasons))
     if standing.braked:
         row["braked"] = _json(list(standing.braked))
     if standing.would is not None:
