@@ -138,7 +138,7 @@ def _value(value: object, change: _Change) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, int | float):
-        return _number(value, section=change.path[0])
+        return _number(value, section="retention" if change.path == ("accounts", "decay") else change.path[0])
     if isinstance(value, tuple):
         return ", ".join(value) or "none"
     return ("never" if change.step else "none") if value is None else str(value) or '""'
