@@ -79,6 +79,10 @@ class Settings(BaseSettings):
         "x-amz-meta-cache-tag): a takedown purges these tags too",
     )
 
+    appeal_url: AnyHttpUrl | None = Field(
+        None, description="where uploaders ask for another look at a decision; statements of reasons name it"
+    )
+
     policy_file: Path = CONFIG / "policy.yaml"
     classifier_file: Path = CONFIG / "classifier.md"
     prices_file: Path = CONFIG / "prices.yaml"

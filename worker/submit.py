@@ -20,6 +20,7 @@ from tasks.intake.submission import MAX_MESSAGE_BYTES, Submission, text_key
 from tasks.intake.submitted import find_object
 from tasks.item import Item
 from tasks.record.standing import Standing, Status
+from tasks.submit import home_of
 from worker.item import print_item
 from worker.terminal import WRONG, AsJson, open_desk, print_json, stop
 
@@ -49,6 +50,7 @@ def submit(  # noqa: PLR0913  # a command has as many options as it has
     ] = None,
     surface: Annotated[str, typer.Option(help="Where it shows, by the policy's name; a text needs one.")] = "",
     uploader: Annotated[str, typer.Option(help="Who wrote or uploaded it.")] = "",
+    language: Annotated[str, typer.Option(help="What its uploader reads, in notices: de, pt-BR.")] = "",
     context: Annotated[
         list[str] | None, typer.Option(help="A message before it, oldest first; may be given again.")
     ] = None,
@@ -62,8 +64,8 @@ def submit(  # noqa: PLR0913  # a command has as many options as it has
     a message of 1 MiB is uploaded first, and submitted by its --key. Programs send the message by themselves: see
     config/submission.schema.json.
     """
-    names = {"content_id": content_id, "surface": surface, "uploader": uploader, "context": context or []}
-    said = _submission(text=_text(text, file, key), key=key, names=names)
+    names = {"content_id": content_id, "surface": surface, "uploader": uploader, "language": language}
+    said = _submission(text=_text(text, file, key), key=key, names=names | {"context": context or []})
     desk = open_desk()
     _check_surface(desk, said)
     try:
@@ -127,7 +129,8 @@ def _check_surface(desk: Desk, said: Submission) -> None:
     names = sorted(surface.name for surface in desk.policy.surfaces)
     if said.surface and said.surface not in names:
         stop(f"no such surface: {said.surface!r}; the policy has {', '.join(names)}")
-    shown = desk.policy.surface_for(said.reference.key).name if said.reference else said.surface
+    bucket = desk.settings.uploads_bucket
+    shown = desk.policy.surface_for(said.reference.key, bucket).name if said.reference else said.surface
     if said.reference and said.surface not in ("", shown):
         stop(f"{said.reference.key!r} shows on {shown!r} and not on {said.surface!r}; leave --surface out")
 
@@ -141,7 +144,8 @@ def _target(desk: Desk, said: Submission) -> Target:
             stop(f"no such object: s3://{bucket}/{said.reference.key}; upload it first", code=WRONG)
         return Target(item.location, lambda: _object(desk, item))
     surface = next(surface for surface in desk.policy.surfaces if surface.name == said.surface)
-    location = f"s3://{bucket}/{text_key(surface.prefix, said.content_id)}"
+    home = home_of(surface, desk.settings.uploads_buckets)
+    location = f"s3://{home}/{text_key(surface.prefix, said.content_id)}"
     return Target(location, lambda: _stored(desk, location, said.text_sha256))
 
 

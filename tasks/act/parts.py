@@ -12,11 +12,23 @@ from tasks.act.plan import STATUS_OF, Action
 from tasks.at_once import at_once
 from tasks.decide.decision import Tier
 from tasks.desk import Desk
-from tasks.item import Item
 from tasks.record.standing import Standing, Status
+from tasks.review.cases import merge_case
 
 #: What is done to each of them. The others are done once for all, or are about the manifest's own text.
-TO_EACH = (Action.SHOW, Action.HIDE, Action.QUARANTINE, Action.REMOVE, Action.VERIFY)
+TO_EACH = (
+    Action.SHOW,
+    Action.HIDE,
+    Action.RENDITIONS,
+    Action.QUARANTINE,
+    Action.REMOVE,
+    Action.TAKE_RENDITIONS,
+    Action.VERIFY,
+    Action.PUT_BACK,
+    Action.VERIFY_BACK,
+)
+#: In a post's findings: a part was held. Whoever was to rule on it has nothing left to rule on once the post is gone.
+HELD = "part/held"
 #: In a receipt: what became of what was not there any more.
 MISSING = "missing"
 
@@ -36,6 +48,14 @@ def over_parts(desk: Desk, standing: Standing, action: Action, perform: Performe
     return manifest | {"parts": {part.key: receipt for part, receipt in zip(standing.parts, parts, strict=True)}}
 
 
+def as_one(standing: Standing, number: int) -> Standing:
+    """The manifest (0) or a part of a post as an item by itself, with its own receipt of what was put back."""
+    item, receipts = standing.everything[number], dict(standing.receipts)
+    if number and Action.PUT_BACK in receipts:
+        receipts[Action.PUT_BACK] = receipts[Action.PUT_BACK].get("parts", {}).get(item.key, {})
+    return replace(standing, item=item, parts=(), receipts=receipts)
+
+
 def missing_manifest(standing: Standing) -> Status | None:
     """Where a post stands whose manifest was not there any more when something should be done to it."""
     missing = next((receipt[MISSING] for receipt in standing.receipts.values() if MISSING in receipt), None)
@@ -47,10 +67,10 @@ def _do_to_one(desk: Desk, standing: Standing, number: int, *, action: Action, p
     name = f"{action}/{number}"
     if name in standing.progress:
         return dict(standing.progress[name])
-    item = standing.everything[number]
+    one = as_one(standing, number)
     try:
-        left = _left_alone(desk, standing, item, action) if number else {}
-        receipt = left or perform(desk, replace(standing, item=item, parts=()))
+        left = _left_alone(desk, standing, one, action) if number else _not_put_back(one, action)
+        receipt = left or perform(desk, one)
     except Missing as why:
         receipt = {MISSING: why.status.value}
     now = desk.now()
@@ -59,13 +79,25 @@ def _do_to_one(desk: Desk, standing: Standing, number: int, *, action: Action, p
     return receipt
 
 
-def _left_alone(desk: Desk, standing: Standing, part: Item, action: Action) -> dict[str, Any]:
+def _left_alone(desk: Desk, standing: Standing, one: Standing, action: Action) -> dict[str, Any]:
     """A receipt where a part must stay as it is: another post was held with it. What is hidden is noted on the part."""
-    post = standing.item.location
-    if action is Action.HIDE:
+    post, part = standing.item.location, one.item
+    if action is Action.PUT_BACK:
+        # Before it is there: its event will ask whose doing that was.
+        desk.state.add_to_post(part, post=post, status=Status.RESTORED)
+    elif action is Action.HIDE:
         desk.state.add_to_post(part, post=post, status=STATUS_OF[Tier(standing.tier or 0)])
+        if standing.tier == Tier.REJECT and any(finding.label == HELD for finding in standing.findings):
+            merge_case(desk, part, into=standing.item.id)
     elif action is Action.SHOW:
         known = desk.state.find(part)
-        if known and known.post not in ("", post):
+        if known and known.post not in ("", post) and known.post_status != Status.RESTORED:
             return {"left": f"hidden with {known.post}"}
+    return _not_put_back(one, action)
+
+
+def _not_put_back(one: Standing, action: Action) -> dict[str, Any]:
+    """A receipt where there is nothing to be served again: something newer is there, or no original any more."""
+    if action is Action.VERIFY_BACK and "etag" not in one.receipts.get(Action.PUT_BACK, {}):
+        return {"left": "it was not put back"}
     return {}

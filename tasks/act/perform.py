@@ -7,14 +7,16 @@ from dataclasses import replace
 from typing import Any
 
 from tasks.act.missing import Missing
-from tasks.act.notify import notify
+from tasks.act.notify import notify, notify_back
 from tasks.act.parts import missing_manifest, over_parts
 from tasks.act.plan import Action, end_of
 from tasks.act.purge import purge
 from tasks.act.quarantine import quarantine
 from tasks.act.redact import redact
 from tasks.act.remove import remove
+from tasks.act.renditions import hide_renditions, take_renditions, with_renditions
 from tasks.act.restore import purge_again, put_back, verify_back
+from tasks.act.strike import strike, take_back
 from tasks.act.tag import hide, show
 from tasks.act.verify import verify
 from tasks.aws.faults import Fault
@@ -25,23 +27,29 @@ from tasks.review.cases import open_case
 Performer = Callable[[Desk, Standing], dict[str, Any]]
 
 PERFORMERS: dict[Action, Performer] = {
-    Action.SHOW: show,
+    Action.SHOW: with_renditions(show),
     Action.HIDE: hide,
+    Action.RENDITIONS: hide_renditions,
     Action.PURGE: purge,
     Action.QUARANTINE: quarantine,
     Action.REDACT: redact,
     Action.REMOVE: remove,
-    Action.VERIFY: verify,
+    Action.TAKE_RENDITIONS: take_renditions,
+    Action.VERIFY: with_renditions(verify),
     Action.OPEN_CASE: open_case,
     Action.NOTIFY: notify,
-    Action.PUT_BACK: put_back,
+    Action.NOTIFY_HELD: notify,
+    Action.NOTIFY_BACK: notify_back,
+    Action.PUT_BACK: with_renditions(put_back),
     Action.PURGE_AGAIN: purge_again,
     Action.VERIFY_BACK: verify_back,
+    Action.STRIKE: strike,
+    Action.TAKE_BACK: take_back,
 }
 
 
-#: What is still worth doing once the item itself is not there any more: caches may hold it.
-OF_CACHES = (Action.PURGE, Action.VERIFY)
+#: What is still worth doing once the item itself is not there any more: caches may hold it, and it has renditions.
+OF_CACHES = (Action.RENDITIONS, Action.PURGE, Action.TAKE_RENDITIONS, Action.VERIFY)
 
 
 def perform(desk: Desk, standing: Standing) -> tuple[Standing, Status]:

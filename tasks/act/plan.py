@@ -43,31 +43,50 @@ STATUS_OF = {
 }
 
 _REDACT = (Action.QUARANTINE, Action.REDACT, Action.PURGE, Action.NOTIFY)
-_WITHHOLD = (Action.HIDE, Action.PURGE, Action.VERIFY, Action.OPEN_CASE, Action.NOTIFY_HELD)
+_WITHHOLD = (
+    Action.HIDE,
+    Action.RENDITIONS,
+    Action.PURGE,
+    Action.VERIFY,
+    Action.OPEN_CASE,
+    Action.NOTIFY_HELD,
+)
 #: Of a restore, which comes after a takedown's plan.
 _RESTORE = (Action.PUT_BACK, Action.PURGE_AGAIN, Action.VERIFY_BACK, Action.NOTIFY_BACK, Action.TAKE_BACK)
 #: What even a dry run does.
 HARMLESS = (Action.SHOW, Action.OPEN_CASE)
 #: Hiding is instant and can be undone, so it comes first; removing cannot, so evidence comes before it.
-_REJECT = (Action.HIDE, Action.PURGE, Action.QUARANTINE, Action.REMOVE, Action.VERIFY, Action.NOTIFY, Action.STRIKE)
+_REJECT = (
+    Action.HIDE,
+    Action.RENDITIONS,
+    Action.PURGE,
+    Action.QUARANTINE,
+    Action.REMOVE,
+    Action.TAKE_RENDITIONS,
+    Action.VERIFY,
+    Action.NOTIFY,
+    Action.STRIKE,
+)
 
 
-def plan(
+def plan(  # noqa: PLR0913  # it depends on as much
     tier: Tier,
     surface: Surface,
     *,
     has_cdn: bool,
     has_public_url: bool,
+    has_renditions: bool = False,
     within: bool = False,
     strikes: bool = False,
 ) -> tuple[Action, ...]:
     """The actions that a tier asks for on a surface, in order.
 
-    `has_cdn` and `has_public_url` say what there is to purge and to verify with. `within` a post, which comes to the
-    same tier at least, the post's notice speaks for its part; that a part was masked is the part's own matter. Where it
-    `strikes`, a takedown counts against its uploader's account.
+    `has_cdn`, `has_public_url` and `has_renditions` say what there is to purge, to verify with and to take down as
+    well. `within` a post, which comes to the same tier at least, the post's notice speaks for its part; that a part was
+    masked is the part's own matter. Where it `strikes`, a takedown counts against its uploader's account.
     """
     lacking = {Action.PURGE: not has_cdn, Action.VERIFY: not has_public_url}
+    lacking |= dict.fromkeys((Action.RENDITIONS, Action.TAKE_RENDITIONS), not has_renditions)
     lacking |= {Action.NOTIFY: within and tier is Tier.REJECT, Action.NOTIFY_HELD: within, Action.STRIKE: not strikes}
     return tuple(action for action in _wanted(tier, surface) if not lacking.get(action))
 
@@ -111,7 +130,7 @@ def _wanted(tier: Tier, surface: Surface) -> tuple[Action, ...]:
         return _WITHHOLD if surface.hold == "withhold" else (Action.OPEN_CASE,)
     if tier is Tier.REDACT:
         return _REDACT
-    return (Action.SHOW,) if surface.visibility == "before" else ()
+    return (Action.SHOW,) if surface.visibility == "before" or surface.tagged else ()
 
 
 def time_to_takedown_ms(standing: Standing) -> int | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
 from typing import Annotated, Literal
@@ -22,6 +23,9 @@ SUBMITTED = "modfleet-submitted"
 STORED_TEXT = b'{"text": "'
 #: Object metadata that names the content and its uploader as the application knows them.
 CONTENT_ID, UPLOADER = "content-id", "uploader"
+#: Object metadata that names the language in which the uploader is told what was done.
+LANGUAGE = "language"
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")
 #: Earlier messages that a submission may bring along.
 MAX_CONTEXT = 20
 #: UTF-8 bytes of a name: three times as many still fit into a key, and two of them, encoded, into an object's metadata.
@@ -64,6 +68,9 @@ class Submission(BaseModel):
         "", description="where it shows, by the policy's name; a text needs one, an object's key says it"
     )
     uploader: Name = Field("", description="who wrote or uploaded it, at most 256 bytes of UTF-8")
+    language: str = Field(
+        "", pattern=f"^({_LANGUAGE.pattern})?$", description="what the uploader reads, as BCP 47 has it: de, pt-BR"
+    )
     text: str | None = Field(None, min_length=1, description="what to moderate")
     reference: Reference | None = Field(None, alias="object", description="or the object to moderate")
     context: tuple[str, ...] = Field(
@@ -92,12 +99,18 @@ class Submission(BaseModel):
 
     def metadata(self) -> dict[str, str]:
         """What the object's metadata says of it."""
-        names = {CONTENT_ID: self.content_id, UPLOADER: self.uploader, SUBMITTED: self.text_sha256}
+        names = {CONTENT_ID: self.content_id, UPLOADER: self.uploader, LANGUAGE: self.language}
+        names |= {SUBMITTED: self.text_sha256}
         return {name: to_header(said) for name, said in names.items() if said}
 
     def message(self) -> str:
         """The body of the message that brings it."""
         return self.model_dump_json(by_alias=True, exclude_defaults=True)
+
+
+def is_language(said: str) -> bool:
+    """Whether this may name a language, as BCP 47 writes them: de, pt-BR, zh-Hant."""
+    return bool(_LANGUAGE.fullmatch(said))
 
 
 def text_key(prefix: str, content_id: str) -> str:

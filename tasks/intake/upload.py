@@ -12,11 +12,13 @@ from tasks.aws.session import Aws
 from tasks.detect.kind import HEAD_BYTES
 from tasks.intake.submission import (
     CONTENT_ID,
+    LANGUAGE,
     STORED_TEXT,
     SUBMITTED,
     UPLOADER,
     Submission,
     from_header,
+    is_language,
     text_sha256_in,
 )
 from tasks.item import Item
@@ -48,6 +50,12 @@ class Upload:
     def uploader(self) -> str:
         """Who uploaded it, as the application says in `x-amz-meta-uploader`."""
         return from_header(self.metadata.get(UPLOADER, ""))
+
+    @property
+    def language(self) -> str:
+        """What its uploader reads, from `x-amz-meta-language` (BCP 47); empty where that names no language."""
+        said = self.metadata.get(LANGUAGE, "")
+        return said if is_language(said) else ""
 
     @property
     def content_id(self) -> str:

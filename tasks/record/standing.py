@@ -162,6 +162,8 @@ class Standing:
         }
 
 
+#: Made once: `json.dumps` makes another one each time that it is told how to write.
+_COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 #: What a row that was written before there was such a thing says of it.
 _NONE = {"S": ""}
 
@@ -296,7 +298,7 @@ def _rarely(standing: Standing) -> dict[str, Any]:
 
 
 def _json(value: object) -> dict[str, str]:
-    return {"S": json.dumps(value, ensure_ascii=False, separators=(",", ":"))}
+    return {"S": _COMPACT.encode(value)}
 
 
 def _moment(row: Mapping[str, Any], name: str) -> datetime | None:

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 from fleet import Fleet, Put, card, until
-from interrupted import DETECTORS, Crash, Watch, crash, forgetful, later, watched
+from interrupted import DETECTORS, Crash, Watch, at_call, crash, forgetful, later, watched
 
 from tasks.desk import Desk
 from tasks.moderation import handle
@@ -129,6 +129,41 @@ def test_the_case_of_a_part_goes_up_in_that_of_its_post(posts: Posts) -> None:
     assert opened
     assert (merged["status"], merged["merged_into"], opened["status"]) == ("merged", opened["case_id"], "open")
     assert json.loads(opened["parts"]) == [part.key]
+
+
+@pytest.mark.parametrize("text", [VIOLATION, "look"])
+def test_of_a_post_and_its_parts_the_uploader_is_told_once(posts: Posts, text: str) -> None:
+    gray = b"hm " + card(classifier={"decision": "hold", "severity": 2, "rule": "harassment"})
+    parts = [posts.weapon(prefix="messages/"), posts.part("gray.txt", gray, prefix="messages/")]
+    put = posts.post(*parts, text=text, prefix="messages/")
+    assert posts.judge(put) == Done("rejected")
+    assert [posts.judge(part) for part in parts] == [Skipped("already rejected"), Skipped("already held")]
+    assert [posts.stands(part).within for part in parts] == [put.location] * 2
+    (notice,) = posts.fleet.notices(put)
+    assert "weapons" in notice["texts"]["en"]
+    assert [posts.fleet.notices(part) for part in parts] == [[], []]
+
+
+def test_a_part_that_is_only_masked_is_told_of_by_itself(posts: Posts) -> None:
+    part = posts.part(body=MAIL.encode())
+    put = posts.post(part, text="look")
+    assert posts.judge(put) == Done("allowed")
+    assert [notice["occasion"] for notice in posts.fleet.notices(part)] == ["masked"]
+    assert posts.fleet.notices(put) == []
+
+
+def test_nobody_is_asked_about_a_part_any_more_whose_post_was_taken_down(posts: Posts) -> None:
+    gray = b"hm " + card(classifier={"decision": "hold", "severity": 2, "rule": "harassment"})
+    part = posts.part(body=gray)
+    assert posts.judge(part) == Done("held")
+    put = posts.post(part, text=VIOLATION)
+    with pytest.raises(Crash):
+        posts.judge(put, desk=watched(forgetful(posts.fleet.desk), at_call("update_item", crash)))
+    assert posts.judge(put, desk=later(posts.fleet.desk), attempt=2) == Done("rejected")
+    merged = posts.fleet.case(part)
+    assert merged
+    assert (merged["status"], merged["merged_into"]) == ("merged", posts.stands(put).item.id)
+    assert posts.fleet.case(put) is None
 
 
 def test_personal_data_in_the_text_is_masked_and_the_parts_stay(posts: Posts) -> None:

@@ -33,8 +33,8 @@ WHOLE = {
     (Tier.REDACT, BEFORE): "quarantine redact purge notify",
     (Tier.REDACT, BEFORE_FLAGGED): "quarantine redact purge notify",
     (Tier.HOLD, FEED): "open_case",
-    (Tier.HOLD, AFTER_WITHHELD): "hide purge verify open_case",
-    (Tier.HOLD, BEFORE): "hide purge verify open_case",
+    (Tier.HOLD, AFTER_WITHHELD): "hide purge verify open_case notify_held",
+    (Tier.HOLD, BEFORE): "hide purge verify open_case notify_held",
     (Tier.HOLD, BEFORE_FLAGGED): "open_case",
     (Tier.REJECT, FEED): "hide purge quarantine remove verify notify",
     (Tier.REJECT, AFTER_WITHHELD): "hide purge quarantine remove verify notify",
@@ -141,6 +141,14 @@ def test_a_takedown_took_until_the_public_could_no_longer_see_it(
     assert time_to_takedown_ms(Standing(item=ITEM, status=Status.REJECTED, receipts=done)) == milliseconds
 
 
+@pytest.mark.parametrize("tier", Tier)
+def test_of_a_part_the_notice_of_its_post_speaks_unless_only_the_part_is_masked(tier: Tier) -> None:
+    alone = plan(tier, AFTER_WITHHELD, has_cdn=True, has_public_url=True)
+    part = plan(tier, AFTER_WITHHELD, has_cdn=True, has_public_url=True, within=True)
+    silent = {Tier.HOLD: Action.NOTIFY_HELD, Tier.REJECT: Action.NOTIFY}
+    assert part == tuple(action for action in alone if action != silent.get(tier))
+
+
 def test_a_restore_puts_back_then_purges_then_looks_and_skips_what_there_is_nothing_to_do_with() -> None:
-    assert plan_restore(has_cdn=True, has_public_url=True) == ("put_back", "purge_again", "verify_back")
-    assert plan_restore(has_cdn=False, has_public_url=False) == ("put_back",)
+    assert plan_restore(has_cdn=True, has_public_url=True) == ("put_back", "purge_again", "verify_back", "notify_back")
+    assert plan_restore(has_cdn=False, has_public_url=False) == ("put_back", "notify_back")
