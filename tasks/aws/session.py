@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol
 
 import boto3
 import botocore
 from botocore.config import Config
 
 from tasks.aws.calls import DETECT, STORE, Guard, RetryPolicy
+from tasks.aws.endpoints import Remembering
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -138,19 +139,26 @@ def connect(
     session = session or boto3.Session()
     plain = _config(settings.call_timeout_seconds, validate=validate)
     thinking = _config(settings.call_timeout_seconds + MODEL_THINKS, validate=validate)
+    polling = _config(LONG_POLL_SECONDS + 5, validate=validate)
     return Aws(
-        s3=session.client("s3", config=plain),
-        sqs=session.client("sqs", config=plain),
-        polling=session.client("sqs", config=_config(LONG_POLL_SECONDS + 5, validate=validate)),
-        dynamodb=session.client("dynamodb", config=plain),
-        sns=cast("Sns", session.client("sns", config=plain)),
-        rekognition=cast("Rekognition", session.client("rekognition", config=plain)),
-        bedrock=cast("Bedrock", session.client("bedrock-runtime", config=thinking)),
-        comprehend=cast("Comprehend", session.client("comprehend", config=plain)),
-        cloudfront=cast("CloudFront", session.client("cloudfront", config=plain)),
+        s3=_client(session, "s3", plain),
+        sqs=_client(session, "sqs", plain),
+        polling=_client(session, "sqs", polling),
+        dynamodb=_client(session, "dynamodb", plain),
+        sns=_client(session, "sns", plain),
+        rekognition=_client(session, "rekognition", plain),
+        bedrock=_client(session, "bedrock-runtime", thinking),
+        comprehend=_client(session, "comprehend", plain),
+        cloudfront=_client(session, "cloudfront", plain),
         detect=DETECT.within(settings.call_deadline_seconds).guarded(guards),
         store=STORE.within(settings.call_deadline_seconds).guarded(guards),
     )
+
+
+def _client(session: boto3.Session, service: Any, config: Config) -> Any:
+    client = session.client(service, config=config)
+    Remembering(client)
+    return client
 
 
 def _config(read_timeout: float, *, validate: bool) -> Config:
@@ -166,4 +174,6 @@ def _config(read_timeout: float, *, validate: bool) -> Config:
         # (a sixth of the call), and look over parameters that our own tests, which validate, have seen (a twelfth).
         user_agent=f"modfleet Boto3/{boto3.__version__} Botocore/{botocore.__version__}",
         parameter_validation=validate,
+        # Or an endpoint would hang on the account that each table's name may say.
+        account_id_endpoint_mode="disabled",
     )
