@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 from math import isfinite
 from typing import Any
 
@@ -118,5 +119,7 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
 
 
+# Asked ten times an item; there are as many units as models and operations.
+@lru_cache(maxsize=1024)
 def _plain(unit: str) -> str:
     return _PROFILE.sub("", unit)

