@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tasks.act.parts import as_one
 from tasks.act.plan import Action
-from tasks.act.restore import current, is_of_receipt, is_put_back
+from tasks.act.restore import current, is_of_receipt, is_put_back, is_shown
 from tasks.desk import Desk
 from tasks.intake.upload import REDACTS, Upload
 from tasks.item import Item
 from tasks.outcome import Outcome, Retry, Skipped
+from tasks.record.renditions import every_pattern, original_of, put_back_with, renditions_of
 from tasks.record.standing import Standing, Status
 
 #: Seconds until a redacted copy, or a submitted text, is looked at again while its writer has not recorded it yet.
@@ -56,17 +58,42 @@ def submitted(desk: Desk, item: Item, upload: Upload) -> Standing | None:
 
 
 def restored(desk: Desk, item: Item, upload: Upload) -> Standing | None:
-    """What is recorded of the upload that was put back here, whose restore may be unfinished.
+    """What is recorded of what was put back here, whose restore may be unfinished: of it, its post or its original.
 
     What is put back is tagged, so an upload without tags is not asked about.
     """
-    latest = desk.state.decided_last(item.location) if upload.tagged else None
-    if latest is None or Action.PUT_BACK not in latest.plan:
+    if not upload.tagged:
         return None
-    if receipt := latest.receipts.get(Action.PUT_BACK):
-        return latest if is_of_receipt(desk, receipt, item) else None
-    there = current(desk, item) if latest.status is Status.PENDING else None
-    return latest if there and is_put_back(desk, latest, there) else None
+    latest = desk.state.decided_last(item.location)
+    if latest and (found := _brought_back(desk, latest)):
+        return _if_put_back(desk, *found, item)
+    original = original_of(desk.state, item, every_pattern(desk.policy))
+    return _if_put_back_with(desk, *found, item) if original and (found := _brought_back(desk, original)) else None
+
+
+def _brought_back(desk: Desk, latest: Standing) -> tuple[Standing, Standing] | None:
+    """Where a restore is recorded (its own standing, or that of the post that it was taken down with), and as what."""
+    if Action.PUT_BACK in latest.plan:
+        return latest, as_one(latest, 0)
+    post = desk.state.decided_last(latest.post) if latest.post_status == Status.RESTORED else None
+    if post is None or Action.PUT_BACK not in post.plan or latest.item not in post.parts:
+        return None
+    return post, as_one(post, post.everything.index(latest.item))
+
+
+def _if_put_back(desk: Desk, whole: Standing, one: Standing, item: Item) -> Standing | None:
+    if receipt := one.receipts.get(Action.PUT_BACK):
+        return whole if is_of_receipt(desk, receipt, item) else None
+    there = current(desk, item) if whole.status is Status.PENDING else None
+    return whole if there and is_put_back(desk, one, there) else None
+
+
+def _if_put_back_with(desk: Desk, whole: Standing, one: Standing, item: Item) -> Standing | None:
+    """As a rendition of what was put back; until there is a receipt, its tag vouches for it."""
+    if receipt := put_back_with(one, item):
+        return whole if is_of_receipt(desk, receipt, item) else None
+    is_one = any(rendition.location == item.location for rendition in renditions_of(one, one.item))
+    return whole if is_one and whole.status is Status.PENDING and is_shown(desk, item) else None
 
 
 def _being_judged(upload: Upload, *, attempt: int) -> Outcome | None:

@@ -198,6 +198,12 @@ def _context(standing: Standing) -> tuple[Finding, ...]:
     )
 
 
+def key_of(part: str) -> str:
+    """The key of a part that findings name so."""
+    key = part.removeprefix("/")
+    return key if part_name(key) == part else part
+
+
 def part_name(key: str) -> str:
     """A part as findings name it: by its key, which must not pass for the post's own text."""
     return f"/{key}" if key.startswith("frame:") or key in _OWN_PARTS else key

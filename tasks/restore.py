@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from tasks.act.edge import around
 from tasks.act.plan import Action, plan_restore
 from tasks.act.restore import current, is_masked_copy, original
 from tasks.aws.faults import Gone, Moved
+from tasks.decide.rule import Tier
 from tasks.desk import Desk
-from tasks.outcome import Outcome
+from tasks.detect.reuse import names_of
+from tasks.outcome import Outcome, Retry
 from tasks.pipeline import resume
+from tasks.post import key_of
+from tasks.record.known import DETECTOR as KNOWN
 from tasks.record.standing import Standing, Status
 
 #: What can be brought back.
 TAKEN_DOWN = (Status.REJECTED, Status.REDACTED)
+#: In a post's findings: a part was taken down by itself.
+PART_REJECTED = "part/rejected"
 
 
 class NotRestorable(Exception):
@@ -19,27 +26,71 @@ class NotRestorable(Exception):
 
 
 def restore(desk: Desk, standing: Standing, *, by: str, why: str) -> Outcome:
-    """Bring an item back, or go on where an earlier run stopped. Raises NotRestorable; Fault, to go on later."""
+    """Bring an item back, a post with all its parts, or go on where an earlier run stopped.
+
+    What was found in its bytes is forgotten: the same upload is looked at anew. Raises NotRestorable; Fault, to go on
+    later.
+    """
     if desk.settings.dry_run:
         raise NotRestorable("this is a dry run (MODFLEET_DRY_RUN), which touches nothing")
-    if not _is_begun(standing):
-        _check(desk, standing)
-        standing = _begin(desk, standing, by=by, why=why)
-    return resume(desk, standing)
+    if _is_begun(standing):
+        return resume(desk, standing)
+    parts = _parts_taken_down(desk, standing)
+    for one in (standing, *parts):
+        _check(desk, one, of=standing)
+    # Each of them was taken down by itself, and so it comes back: before the post, which is nothing without them.
+    for part in parts:
+        outcome = restore(desk, part, by=by, why=why)
+        if isinstance(outcome, Retry):
+            return outcome
+    _forget(desk, standing)
+    return resume(desk, _begin(desk, standing, by=by, why=why))
+
+
+def lists_against(desk: Desk, standing: Standing) -> tuple[str, ...]:
+    """The lists of known content that took it down: whoever uploads the same again is judged by them again."""
+    known = [label.split("/") for label in standing.rules if label.startswith(f"{KNOWN}/")]
+    return tuple(name for _, name, *_ in known if desk.policy.known.get(name) is not Tier.ALLOW)
+
+
+def _parts_taken_down(desk: Desk, post: Standing) -> list[Standing]:
+    """The parts of a post that were taken down by themselves, and are down still."""
+    names = dict.fromkeys(finding.part for finding in post.findings if finding.label == PART_REJECTED)
+    found = [desk.state.decided_last(f"s3://{post.item.bucket}/{key_of(name)}") for name in names]
+    return [one for one in found if one and (one.status is Status.REJECTED or _is_going_on(one))]
+
+
+def _forget(desk: Desk, standing: Standing) -> None:
+    """Drop what was found in these bytes, or the next upload of them would be taken down by it without a look."""
+    if desk.seen:
+        for name in names_of(standing.item, standing.sha256):
+            desk.seen.rows.drop(name)
+
+
+def _is_going_on(standing: Standing) -> bool:
+    return standing.status is Status.PENDING and Action.PUT_BACK in standing.plan
 
 
 def _is_begun(standing: Standing) -> bool:
-    return standing.status in (Status.PENDING, Status.RESTORED) and Action.PUT_BACK in standing.plan
+    return _is_going_on(standing) or standing.status is Status.RESTORED
 
 
-def _check(desk: Desk, standing: Standing) -> None:
+def _check(desk: Desk, standing: Standing, *, of: Standing) -> None:
     """Before anything is written down: what can never be done is not begun."""
+    try:
+        if not _is_begun(standing):
+            _check_one(desk, standing)
+    except NotRestorable as reason:
+        if standing is of:
+            raise
+        raise NotRestorable(f"its part {standing.item.key} cannot: {reason}") from None
+
+
+def _check_one(desk: Desk, standing: Standing) -> None:
     if standing.dry_run:
         raise NotRestorable("it was judged in a dry run, and nothing was touched")
     if standing.status not in TAKEN_DOWN:
         raise NotRestorable(f"it is {standing.status}; only what is {' or '.join(TAKEN_DOWN)} can be brought back")
-    if standing.parts:
-        raise NotRestorable("it is a post, which cannot be brought back as a whole yet")
     there = current(desk, standing.item)
     if there and not is_masked_copy(standing, there):
         raise NotRestorable("something newer is there, and stays")
@@ -50,8 +101,12 @@ def _check(desk: Desk, standing: Standing) -> None:
 
 
 def _begin(desk: Desk, standing: Standing, *, by: str, why: str) -> Standing:
-    settings, item = desk.settings, standing.item
-    steps = plan_restore(has_cdn=settings.distribution_id is not None, has_public_url=settings.public_url is not None)
+    item, where = standing.item, around(desk, standing)
+    steps = plan_restore(
+        has_cdn=where["has_cdn"],
+        has_public_url=where["has_public_url"],
+        struck=Action.STRIKE in standing.plan,
+    )
     entry = {"at": desk.now().isoformat(), "event": "restoring", "by": by, "why": why}
     try:
         desk.state.reopen(item, ended=standing.status, plan=(*standing.plan, *steps), entry=entry)

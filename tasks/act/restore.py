@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import urlencode
 
-from tasks.act.missing import Missing
+from tasks.act.missing import Missing, item_expected
 from tasks.act.purge import invalidate
 from tasks.act.quarantine import MAX_COPY_BYTES, quarantine_key
 from tasks.act.tag import TAG, with_verdict
@@ -29,7 +29,7 @@ class NotServed(Transient):
 def put_back(desk: Desk, standing: Standing) -> dict[str, Any]:
     """Copy the original to where it was, byte for byte, with its metadata and tags, shown by ours.
 
-    Raises Missing where something newer is there: that is what the public sees, and it stays.
+    Raises Missing where something newer is there, which is what the public sees, and stays; or no original any more.
     """
     there = current(desk, standing.item)
     if there is None or is_masked_copy(standing, there):
@@ -104,12 +104,12 @@ def is_shown(desk: Desk, item: Item) -> bool:
 def is_of_receipt(desk: Desk, receipt: Mapping[str, Any], item: Item) -> bool:
     """Whether an event is about what `put_back` wrote."""
     if item.version_id:
-        return bool(receipt["version_id"] == item.version_id)
+        return bool(receipt.get("version_id") == item.version_id)
     there = current(desk, item)
     if there is None or there["ETag"].strip('"') != item.etag:
         return False
     # The same bytes uploaded again are another upload, with a caption of their own perhaps. S3 tells seconds.
-    same = (receipt["etag"], receipt["last_modified"]) == (item.etag, there["LastModified"].isoformat())
+    same = (receipt.get("etag"), receipt.get("last_modified")) == (item.etag, there["LastModified"].isoformat())
     return same and is_shown(desk, item)
 
 
@@ -120,7 +120,8 @@ def _copy_of(desk: Desk, standing: Standing) -> dict[str, str]:
 def _write(desk: Desk, standing: Standing, *, over: Mapping[str, Any] | None) -> dict[str, Any]:
     """Copy the original over the masked text, or over nothing; returns what is there then."""
     item, s3, source = standing.item, desk.aws.s3, _copy_of(desk, standing)
-    said = call(desk.aws.store, s3.get_object_tagging, **source)["TagSet"]
+    with item_expected():
+        said = call(desk.aws.store, s3.get_object_tagging, **source)["TagSet"]
     tags = with_verdict({tag["Key"]: tag["Value"] for tag in said}, "allowed")
     target = {"Bucket": item.bucket, "Key": item.key}
     tagging: dict[str, Any] = {"TaggingDirective": "REPLACE", "Tagging": urlencode(tags)}

@@ -23,6 +23,7 @@ from tasks.detect.finding import Finding
 from tasks.detect.first_look import THUMBNAIL
 from tasks.detect.job import Job, content_of
 from tasks.detect.kind import Kind
+from tasks.detect.late_rendition import late_rendition
 from tasks.detect.look import look, text_chain
 from tasks.detect.video import DETECTOR as WHOLE_VIDEO
 from tasks.intake.digest import digest_of, open_hashed
@@ -94,7 +95,7 @@ def meet(desk: Desk, item: Item) -> tuple[Upload, Met]:
         upload = open_hashed(desk.aws, item)
         return upload, _met(desk, item, upload, recall=_recall(desk, item, upload.sha256))
     recall = _recall(desk, item)
-    surface = desk.policy.surface_for(item.key)
+    surface = desk.policy.surface_of(item)
     by_hint = recall.memory and _tier(desk, recall.memory, surface) is Tier.REJECT
     if recall.known or (recall.memory and not by_hint):
         upload = open_hashed(desk.aws, item)
@@ -189,7 +190,7 @@ def job_goes_on(desk: Desk, standing: Standing) -> None:
 def remember_video(desk: Desk, standing: Standing, findings: tuple[Finding, ...]) -> Beside:
     """As `remember`, where a job has looked; of these findings those that are of the video's own bytes."""
     own = tuple(finding for finding in findings if finding.part != "caption" and finding.detector != KNOWN)
-    surface = desk.policy.surface_for(standing.item.key)
+    surface = desk.policy.surface_of(standing.item)
     chain = chain_of(desk, standing.item, surface, kind=standing.kind)
     return remember(desk, standing.item, own, kind=standing.kind, chain=chain, sha256=standing.sha256)
 
@@ -246,7 +247,7 @@ def _met(desk: Desk, item: Item, upload: Upload, *, recall: Recall) -> Met:
         proven=bool(memory and upload.sha256 and memory.sha256 == upload.sha256),
         learned=learned,
         mine=recall.mine,
-        known=_known(desk, upload.sha256, hinted=upload.sha256 in recall.known),
+        known=late_rendition(desk, item) or _known(desk, upload.sha256, hinted=upload.sha256 in recall.known),
     )
 
 
@@ -295,6 +296,11 @@ def _again(desk: Desk, met: Met, memory: Memory, *, said: tuple[Finding, ...]) -
 def is_remembered(item: Item) -> bool:
     """Whether what is found in the item is to be used again."""
     return item.version_id is not None and item.size > 0
+
+
+def names_of(item: Item, sha256: str) -> tuple[str, ...]:
+    """Every name that its bytes may go by."""
+    return (hint_of(item), *([sha256] if sha256 else ())) if is_remembered(item) else ()
 
 
 def _name_of(desk: Desk, item: Item, sha256: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -123,6 +124,18 @@ class SeenRows:
     def hint_no_more(self, name: str, *, sha256: str) -> None:
         """What has this name is known content no more."""
         self._update(name, "DELETE known :sha256", values={":sha256": {"SS": [sha256]}})
+
+    def drop(self, name: str) -> None:
+        """Forget what was found in whatever has this name, if anything was. Raises Fault."""
+        with suppress(Moved):
+            call(
+                self.aws.store,
+                self.aws.dynamodb.update_item,
+                TableName=self.table,
+                Key=_key(name),
+                UpdateExpression="REMOVE memory, looked_at, sha256",
+                ConditionExpression="attribute_exists(looked_at)",
+            )
 
     def write(self, memory: Memory) -> dict[str, Any]:
         """The part of a decision's transaction that remembers; it ends the claim too."""
