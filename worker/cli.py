@@ -15,7 +15,9 @@ from tasks.aws.breaker import Breakers
 from tasks.aws.faults import Fault
 from worker.app import create_app
 from worker.attend import attend
+from worker.audit import audit_app
 from worker.boot import lacking
+from worker.brake import brake_app
 from worker.cost import cost
 from worker.dlq import dlq_app
 from worker.doctor import contested_names, examine
@@ -30,16 +32,20 @@ from worker.otel import NoOpenTelemetry
 from worker.policy import policy_app
 from worker.restore import restore
 from worker.submit import submit
+from worker.takedowns import takedowns
 from worker.terminal import WRONG, AsJson, lane_names, open_desk, print_json, stop
 from worker.top import top
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 app.add_typer(item_app, name="item")
 app.add_typer(hold_app, name="hold")
+app.add_typer(brake_app, name="brake")
 app.add_typer(dlq_app, name="dlq")
 app.add_typer(known_app, name="known")
 app.add_typer(policy_app, name="policy")
+app.add_typer(audit_app, name="audit")
 app.command()(top)
+app.command()(takedowns)
 app.command()(cost)
 app.command()(submit)
 app.command()(restore)

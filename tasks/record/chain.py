@@ -39,9 +39,7 @@ def writer_and_number(key: str) -> tuple[str, int] | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """The last object of a writer's chain: its number and key, when it was sealed, and the number and hash of its
-    last line.
-    """
+    """A writer's last object: its number, key and time of sealing, and the number and hash of its last line."""
 
     writer: str
     objects: int
@@ -53,8 +51,9 @@ class Head:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """Something in the log that its writer did not leave so: `line` is the writer's count, `place` the line's number
-    within the object; either is None where it is about more than one line.
+    """Something in the log that its writer did not leave so.
+
+    `line` is the writer's count, `place` the line's number in the object; None where it is about more than one line.
     """
 
     what: str
@@ -93,16 +92,14 @@ class Chain:
         """Whether how far it has come was ever recorded, in the time that is looked at."""
         return bool(self._heads)
 
-    def begin_after(self, body: bytes, *, number: int) -> None:
-        """Begin in the middle: `body` is that of the object before the first that will be taken, `number` its own."""
-        last = body.rstrip(b"\n").rsplit(b"\n", 1)[-1]
-        line = _read(last, place=0, expected=0)
-        self.objects, self.lines, self.hash = number, line.number, line.hash
+    def begin_with(self, body: bytes, *, number: int, before: bytes | None) -> None:
+        """Begin in the middle: `body` and `number` are the next object's, `before` the bytes of the one before it.
 
-    def begin_anywhere(self, body: bytes, *, number: int) -> None:
-        """Begin with an object, where what was before it is not known."""
-        line = _read(body.split(b"\n", 1)[0], place=1, expected=1)
-        self.objects, self.lines, self.hash = number - 1, line.number - 1, None
+        Where that one is not known, or its last line is not what was written, nothing is said of how this follows it.
+        """
+        last = _read((before or b"").rstrip(b"\n").rsplit(b"\n", 1)[-1], place=0, expected=0)
+        first = _read(body.split(b"\n", 1)[0], place=1, expected=last.number + 1)
+        self.objects, self.lines, self.hash = number - 1, last.number if last.hash else first.number - 1, last.hash
 
     def take(self, key: str, body: bytes, *, number: int) -> list[Problem]:
         """What is wrong with the next object, by its key and bytes, and with how it follows on the one before."""
@@ -148,7 +145,7 @@ class Chain:
     def _disorder(self, key: str, read: Sequence[_Line]) -> list[Problem]:
         highest, problems = 0, []
         seen: set[int] = set()
-        for line in (line for line in read if line.hash is not None):
+        for line in (line for line in read if line.hash is not None and line.number > self.lines):
             if line.number in seen:
                 what = "the line was added: it is there twice"
                 problems.append(self._problem(what, key, line=line.number, place=line.place))

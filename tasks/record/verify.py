@@ -112,10 +112,9 @@ class _Verifier:
             return chain
         after = first_after(body)
         before = body_at(self._aws, self._bucket, after) if after else None
-        if before is not None and after and writer_and_number(after) == (writer, number - 1):
-            chain.begin_after(before, number=number - 1)
-        elif after is None:
-            chain.begin_anywhere(body, number=number)
+        # Where it names one that is not there, the chain begins with a gap.
+        if after is None or (before is not None and writer_and_number(after) == (writer, number - 1)):
+            chain.begin_with(body, number=number, before=before)
         return chain
 
     def _catch_up(self, chain: Chain, number: int, body: bytes) -> None:

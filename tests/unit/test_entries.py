@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
 
 from tasks.detect.finding import Finding
 from tasks.item import Item
-from tasks.record.entries import entries_of
+from tasks.record.entries import command_entry, entries_of
 from tasks.record.standing import Standing, Status
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -104,7 +104,9 @@ def test_an_action_says_what_its_receipt_says() -> None:
 
 
 def test_the_end_says_where_the_item_stands_and_how_long_it_was_public() -> None:
-    assert said_by(DECIDED, "ended").items() >= {"status": "rejected", "time_to_takedown_ms": 1500}.items()
+    ended = {"status": "rejected", "time_to_takedown_ms": 1500, "at": NOW.isoformat()}
+    assert said_by(DECIDED, "ended").items() >= ended.items()
+    assert said_by(UNDECIDED, "ended")["at"] == NOW.isoformat()
 
 
 def test_every_entry_names_the_exact_item() -> None:
@@ -144,6 +146,7 @@ def test_an_entry_has_no_room_for_content() -> None:
         "actor",
         "at",
         "surface",
+        "kind",
         "tier",
         "rules",
         "policy_version",
@@ -155,3 +158,34 @@ def test_an_entry_has_no_room_for_content() -> None:
         "status",
         "time_to_takedown_ms",
     }
+
+
+class TestCommands:
+    """What people do."""
+
+    SAID: ClassVar[dict[str, Any]] = {"command": "hold add", "by": "ada", "at": NOW, "why": "court order"}
+
+    def test_an_entry_says_who_what_when_why_and_under_which_policy(self) -> None:
+        entry = command_entry(**self.SAID, item=DECIDED.item, policy_version="sha256:01", until="2027-01-31")
+        assert entry.pop("entry_id")
+        assert entry == {
+            "event": "command",
+            "command": "hold add",
+            "actor": "ada",
+            "at": NOW.isoformat(),
+            "reason": "court order",
+            "item": {"bucket": "uploads-example", "key": "feed/a.txt", "version": "v1"},
+            "policy_version": "sha256:01",
+            "until": "2027-01-31",
+        }
+
+    def test_it_is_the_same_entry_only_where_it_says_the_same(self) -> None:
+        other: list[dict[str, Any]] = [
+            {"by": "bob"},
+            {"at": NOW + timedelta(seconds=1)},
+            {"until": "2027-01-31"},
+            {"item": DECIDED.item},
+        ]
+        entries = [command_entry(**self.SAID | change) for change in ({}, {}, *other)]
+        assert entries[0] == entries[1]
+        assert len({entry["entry_id"] for entry in entries}) == 1 + len(other)
