@@ -12,6 +12,7 @@ from typing import Protocol
 from config.prices import UNPRICED, Prices
 from config.settings import Settings
 from tasks.aws.budget import Budget
+from tasks.aws.invalidations import Invalidations
 from tasks.aws.session import Aws
 from tasks.aws.slots import Slots
 from tasks.decide.policy import Policy
@@ -63,6 +64,8 @@ class Desk:
     spending: Spending = field(default_factory=Spending)
     #: The daily caps; None where there are none.
     budget: Budget | None = None
+    #: The purges of this process, several in one call.
+    invalidations: Invalidations = field(default_factory=Invalidations)
     #: Threads for the parts of posts, few for the whole process; None does one part after another.
     hands: Executor | None = None
 

@@ -41,8 +41,8 @@ class Foresight:
     def _claim(self, bodies: Sequence[str]) -> None:
         assert self._desk.seen
         items = (item for body in bodies for item in _uploads(body))
-        ours = self._desk.settings.uploads_bucket
-        claims = {hint_of(item): item.id for item in items if item.bucket == ours and is_remembered(item)}
+        ours = self._desk.settings.uploads_buckets
+        claims = {hint_of(item): item.id for item in items if item.bucket in ours and is_remembered(item)}
         try:
             self._desk.seen.claim_ahead(claims)
         except Fault as fault:

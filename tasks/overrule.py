@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tasks.act.edge import around
 from tasks.act.plan import plan, plan_overrule
 from tasks.act.strike import is_strike
 from tasks.aws.faults import Moved

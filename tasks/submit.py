@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -33,13 +34,18 @@ def submit(desk: Desk, said: Submission, *, attempt: int) -> Outcome:
 
 def submit_text(desk: Desk, said: Submission, surface: Surface, *, attempt: int) -> Outcome:
     """Store a text and judge it. The same text under the same id is the same item, another is its newer version."""
-    bucket, key = desk.settings.uploads_bucket, text_key(surface.prefix, said.content_id)
-    if (shown := desk.policy.surface_for(key)) != surface:
+    bucket, key = home_of(surface, desk.settings.uploads_buckets), text_key(surface.prefix, said.content_id)
+    if (shown := desk.policy.surface_for(key, bucket)) != surface:
         return Parked(f"submitted for the surface {surface.name!r}, but {key!r} would show on {shown.name!r}")
     if known := recorded(desk, said, f"s3://{bucket}/{key}", attempt=attempt):
         return pipeline.resume(desk, known)
     item = store_text(desk.aws, said, bucket=bucket, key=key, now=desk.now())
     return pipeline.moderate(desk, item, attempt=attempt, said=said)
+
+
+def home_of(surface: Surface, buckets: Sequence[str]) -> str:
+    """The bucket in which a surface's texts are stored: the first of the uploads buckets that is its own."""
+    return next((bucket for bucket in buckets if bucket in surface.buckets), buckets[0])
 
 
 def recorded(desk: Desk, said: Submission, location: str, *, attempt: int) -> Standing | None:
@@ -61,7 +67,7 @@ def submit_object(
     desk: Desk, said: Submission, reference: Reference, *, surface: Surface | None, attempt: int
 ) -> Outcome:
     """Judge an object that is in the uploads bucket already, under the names that the submission gives it."""
-    shown = desk.policy.surface_for(reference.key)
+    shown = desk.policy.surface_for(reference.key, desk.settings.uploads_bucket)
     if surface is not None and shown != surface:
         return Parked(f"submitted for the surface {surface.name!r}, but {reference.key!r} shows on {shown.name!r}")
     try:

@@ -13,7 +13,18 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tasks.aws.calls import call
-from tasks.decide.accounts import Change, Lift, Mark, Strike, change_by, place, strikes_for
+from tasks.decide.accounts import (
+    FORGIVEN,
+    RESTORED,
+    Change,
+    Lift,
+    Mark,
+    Strike,
+    change_by,
+    counting,
+    place,
+    strikes_for,
+)
 from tasks.decide.rendition import is_of_rejected
 from tasks.desk import Desk
 from tasks.detect.finding import Finding
@@ -24,7 +35,10 @@ from tasks.record.standing import Standing
 MOST_RULES = 10
 #: How a finding says that a part of a post was taken down by itself.
 _PART = "part/rejected"
-RESTORED = "restored"
+
+
+class NothingToForgive(Exception):
+    """No strike counts that could be taken back."""
 
 
 def is_strike(desk: Desk, standing: Standing, *, rules: Sequence[str], findings: Sequence[Finding]) -> bool:
@@ -65,6 +79,33 @@ def take_back(desk: Desk, standing: Standing) -> dict[str, Any]:
     )
     account = accounts_of(desk).add(standing.uploader, lift)
     return tell(desk, account, lift.id)
+
+
+def forgive(desk: Desk, uploader: str, *, location: str = "") -> tuple[Account, str]:
+    """Take back all strikes of an account that count, or those for what is at a location.
+
+    Raises NothingToForgive, and Fault.
+    Returns the account and the id of the mark that did it. Interrupted, the same call goes on, unless something else
+    has been written to the account meanwhile.
+    """
+    account = accounts_of(desk).find(uploader)
+    counted = [one.id for one in counting(account.log, desk.now()) if location in ("", one.location)]
+    last = account.log[-1] if account.log else None
+    if counted:
+        lift = Lift(
+            id=_digest(FORGIVEN, location, *sorted(counted)),
+            location=location,
+            why=FORGIVEN,
+            at=desk.now(),
+            thresholds=desk.policy.accounts.thresholds,
+        )
+        account = accounts_of(desk).add(uploader, lift)
+    elif isinstance(last, Lift) and (last.why, last.location) == (FORGIVEN, location):
+        lift = last
+    else:
+        raise NothingToForgive
+    tell(desk, account, lift.id)
+    return account, lift.id
 
 
 def tell(desk: Desk, account: Account, mark_id: str) -> dict[str, Any]:

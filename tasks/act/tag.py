@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tasks.act.edge import edge_of
 from tasks.act.missing import item_expected
+from tasks.act.purge import forget
 from tasks.aws.calls import call
 from tasks.aws.faults import Moved
 from tasks.desk import Desk
@@ -31,13 +33,20 @@ def hide(desk: Desk, standing: Standing) -> dict[str, Any]:
 def distrust(desk: Desk, item: Item) -> bool:
     """Drop a moderation tag that the upload brought with it; returns whether there was one.
 
-    The bucket policy refuses such an upload; this is for the one that got through.
+    The bucket policy refuses such an upload; this is for the one that got through. Where nothing shows without our
+    tag, it may have been seen, and a CDN may have kept it: it is hidden, then forgotten, and the tag goes last, so
+    that a run that dies before that begins again.
     """
     which = _which(item)
     tags = call(desk.aws.store, desk.aws.s3.get_object_tagging, **which)["TagSet"]
     honest = [tag for tag in tags if tag["Key"] != TAG]
     if len(honest) == len(tags):
         return False
+    surface = desk.policy.surface_of(item)
+    if edge_of(desk, item).distribution and (surface.visibility == "before" or surface.tagged):
+        hidden = {"TagSet": [*honest, {"Key": TAG, "Value": "blocked"}]}
+        call(desk.aws.store, desk.aws.s3.put_object_tagging, **which, Tagging=hidden)
+        forget(desk, (item,), f"{item.id}-distrust")
     call(desk.aws.store, desk.aws.s3.put_object_tagging, **which, Tagging={"TagSet": honest})
     return True
 

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import urllib3
 
+from tasks.act.edge import edge_of
 from tasks.aws.faults import Transient
 from tasks.desk import Desk
 from tasks.item import Item
@@ -23,6 +24,8 @@ class StillPublic(Transient):
 
 def verify(desk: Desk, standing: Standing) -> dict[str, Any]:
     """Ask for the item as the public would. Raises StillPublic; Transient when nobody answers."""
+    if edge_of(desk, standing.item).public_url is None:
+        return {"unasked": "no public URL leads to it"}
     answer = ask_public(desk, standing.item)
     if answer.status < 400 and not is_another(answer.headers.get("ETag", ""), standing.item.etag):
         raise StillPublic(call="public.Head")
@@ -31,7 +34,7 @@ def verify(desk: Desk, standing: Standing) -> dict[str, Any]:
 
 def ask_public(desk: Desk, item: Item) -> urllib3.BaseHTTPResponse:
     """What the public is answered. Raises Transient when nobody answers."""
-    url = str(desk.settings.public_url).rstrip("/") + "/" + quote(item.key)
+    url = f"{edge_of(desk, item).public_url}/{quote(item.key)}"
     try:
         answer = _http.request("HEAD", url, redirect=False)
     except urllib3.exceptions.HTTPError as error:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from tasks.decide.decision import Decision
+from tasks.decide.rendition import OF_REJECTED
 from tasks.decide.rule import Rule, Tier
 
 #: The quota of all surfaces together; every other one is a surface's, by its name.
@@ -19,9 +20,10 @@ def is_braked(decision: Decision) -> bool:
     """Whether a decision is a takedown that counts against the quotas, and waits for a person above them.
 
     What people have confirmed as violating is taken down whatever the machine did elsewhere, and so is what a rule of
-    top priority found: a false one is brought back, a missed one is not.
+    top priority found: a false one is brought back, a missed one is not. A rendition goes with its original, which has
+    been counted.
     """
-    by_people = any(rule.name.startswith(_KNOWN) for rule in decision.rules)
+    by_people = any(rule.name.startswith((_KNOWN, OF_REJECTED)) for rule in decision.rules)
     return decision.tier is Tier.REJECT and decision.priority != "top" and not by_people
 
 

@@ -76,7 +76,7 @@ MISTAKES = [
     ("  default: allow\n", "  default: allow\n  extra: 1\n", ['p:34: pii: unknown key "extra"']),
     ("Hate Symbols: {hold", "Hate Symbols: {hodl", ['p:22: Hate Symbols: unknown key "hodl"; the nearest is "hold"']),
     # surfaces
-    ("prefix: avatars/", 'prefix: ""', ['p:6: feed: the prefix "" is already that of avatars']),
+    ("prefix: avatars/", 'prefix: ""', ['p:6: feed: the prefix "" is already that of avatars (line 2)']),
     ('prefix: ""', "prefix: feed/", ['p:1: surfaces: none has the prefix "", so some keys would belong nowhere']),
     ("    visibility: after\n", "", ['p:6: feed: "visibility" is missing']),
     ("visibility: after", "visibility: afer", [

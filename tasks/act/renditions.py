@@ -1,0 +1,156 @@
+"""Renditions: other keys that hold the same picture are taken down with it, and come back with it.
+
+Which keys these are the surface says (`tasks.decide.rendition`). A text that is masked has none: what the
+application derived from it is not known to hold the same words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from tasks.act.missing import Missing
+from tasks.act.purge import forget
+from tasks.act.quarantine import quarantine, quarantine_key
+from tasks.act.remove import remove
+from tasks.act.tag import hide
+from tasks.aws.calls import call
+from tasks.aws.faults import Gone, Permanent
+from tasks.decide.decision import Tier
+from tasks.decide.rendition import is_rendition, listed_under
+from tasks.desk import Desk
+from tasks.item import Item, fields_of
+from tasks.record.renditions import FOUND, MAX_KEY_BYTES, note_original, renditions_of
+from tasks.record.standing import Standing, Status
+
+#: Of one item. A pattern that fits more is a mistake, which must not take down a bucket.
+MOST = 200
+
+Performer = Callable[[Desk, Standing], dict[str, Any]]
+
+
+class TooMany(Permanent):
+    """More keys fit the surface's `renditions` than one picture has; those above the limit are still public."""
+
+
+def hide_renditions(desk: Desk, standing: Standing) -> dict[str, Any]:
+    """Find the renditions and hide them, before anything of the item is removed."""
+    if standing.tier == Tier.REJECT:
+        _note(desk, standing.item)
+    found = list(_look_for(desk, standing.item))
+    for one in found[:MOST]:
+        _do(desk, standing, one, hide)
+    return _receipt(standing.item, found)
+
+
+def take_renditions(desk: Desk, standing: Standing) -> dict[str, Any]:
+    """Put them, and what has come since, into quarantine, and remove them. Raises TooMany once as many are down."""
+    item = standing.item
+    _note(desk, item)
+    known = {one.id: one for one in renditions_of(standing, item)}
+    since = [one for one in _look_for(desk, item) if one.id not in known]
+    for one in since[:MOST]:
+        _do(desk, standing, one, hide)
+    if since:
+        forget(desk, tuple(since[:MOST]), f"{item.id}-renditions")
+    every = [*known.values(), *since[:MOST]]
+    became = {one.key: _take(desk, standing, one) for one in every}
+    if len(since) > MOST:
+        raise TooMany(f"more than {MOST} keys fit the renditions of the surface {standing.surface!r}")
+    return _receipt(item, every) | {"became": became}
+
+
+def with_renditions(perform: Performer) -> Performer:
+    """The same action, and then on each of the item's renditions; what is not there any more is passed over."""
+
+    def both(desk: Desk, standing: Standing) -> dict[str, Any]:
+        receipt = perform(desk, standing)
+        others = {one.key: _do(desk, standing, one, perform) for one in renditions_of(standing, standing.item)}
+        return receipt | {FOUND: others} if others else receipt
+
+    return both
+
+
+def _note(desk: Desk, item: Item) -> None:
+    """Before the list is read: whatever is written after it will be recognised when its event comes."""
+    note_original(desk.state, item, desk.policy.surface_of(item).renditions, now=desk.now())
+
+
+def _look_for(desk: Desk, item: Item) -> Iterator[Item]:
+    """What is there now under the keys of its renditions, one more than MOST at most."""
+    newer = _newer(desk, item)
+    found: dict[str, Item] = {}
+    for pattern in desk.policy.surface_of(item).renditions:
+        for key in _listed(desk, item.bucket, pattern, of=item.key):
+            there = _current(desk, item.bucket, key) if key not in found else None
+            # Made after a newer upload took the item's place, it is of that one, and is judged by itself.
+            if there and (newer is None or there.event_time < newer):
+                found[key] = there
+            if len(found) > MOST:
+                break
+    yield from found.values()
+
+
+def _newer(desk: Desk, item: Item) -> datetime | None:
+    """When something else took the item's place; None where nothing has."""
+    there = _current(desk, item.bucket, item.key)
+    if there is None or (there.version_id == item.version_id and there.etag == item.etag):
+        return None
+    return there.event_time
+
+
+def _listed(desk: Desk, bucket: str, pattern: str, *, of: str) -> Iterator[str]:
+    prefix, page = listed_under(pattern, of), dict[str, Any]()
+    if len(prefix.encode()) > MAX_KEY_BYTES:
+        return
+    while True:
+        answer = call(desk.aws.store, desk.aws.s3.list_objects_v2, Bucket=bucket, Prefix=prefix, **page)
+        keys = (entry["Key"] for entry in answer.get("Contents", ()))
+        yield from (key for key in keys if is_rendition(pattern, key, of=of))
+        if not answer.get("IsTruncated"):
+            return
+        page = {"ContinuationToken": answer["NextContinuationToken"]}
+
+
+def _current(desk: Desk, bucket: str, key: str) -> Item | None:
+    try:
+        answer = call(desk.aws.store, desk.aws.s3.head_object, Bucket=bucket, Key=key)
+    except Gone:
+        return None
+    return Item(
+        bucket=bucket,
+        key=key,
+        version_id=answer.get("VersionId"),
+        etag=answer["ETag"].strip('"'),
+        size=answer["ContentLength"],
+        sequencer="",
+        event_time=answer["LastModified"],
+    )
+
+
+def _do(desk: Desk, standing: Standing, one: Item, perform: Performer) -> dict[str, Any]:
+    """One action on one rendition, which has no receipts of its own."""
+    try:
+        return perform(desk, replace(standing, item=one, parts=(), receipts={}))
+    except Missing as why:
+        return {"missing": why.status.value}
+
+
+def _take(desk: Desk, standing: Standing, one: Item) -> str:
+    """Copy it away and remove it; says what became of it."""
+    kept = _do(desk, standing, one, quarantine)
+    if kept.get("missing") == Status.GONE.value and _is_kept(desk, one):
+        return "removed"  # by a run that did not live to record it
+    if "missing" in kept:
+        return str(kept["missing"])
+    return "superseded" if _do(desk, standing, one, remove).get("newer") else "removed"
+
+
+def _is_kept(desk: Desk, one: Item) -> bool:
+    return _current(desk, desk.settings.quarantine_bucket, quarantine_key(one)) is not None
+
+
+def _receipt(item: Item, found: Iterable[Item]) -> dict[str, Any]:
+    return {"of": item.location, "found": [fields_of(one) for one in found][:MOST]}
