@@ -34,7 +34,7 @@ types: $(VENV)/.dev ## mypy, strict
 
 lock: $(VENV)/.dev ## pin the newest allowed versions, with hashes
 	@$(COMPILE) --all-extras --upgrade --output-file requirements-dev.lock pyproject.toml
-	@$(COMPILE) --extra local --extra setup --constraint requirements-dev.lock --output-file requirements.lock pyproject.toml
+	@$(COMPILE) --extra local --extra console --extra setup --constraint requirements-dev.lock --output-file requirements.lock pyproject.toml
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 
 clean: ## remove the venv and what the local cloud wrote
