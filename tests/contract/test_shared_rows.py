@@ -19,11 +19,13 @@ from tasks.aws.ration import LONGEST_WAIT, Ration
 from tasks.aws.session import Aws
 from tasks.aws.slots import Slots
 from tasks.item import Item
+from tasks.record.policies import Change, How, Meanwhile, Policies
 from tasks.record.standing import Standing, Status
 from tasks.record.state import State, Taken
 from tests.contract.shipped import connected
 
 THREADS = 12
+NOW = datetime(2026, 11, 20, 17, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
@@ -151,3 +153,32 @@ def test_no_slot_is_given_twice(world: tuple[Aws, Settings]) -> None:
     for job in got:
         slots.release(job)
     assert slots.held() == {}
+
+
+def test_of_many_who_put_a_policy_in_force_at_once_one_does_and_the_others_are_told(
+    world: tuple[Aws, Settings], unique: str
+) -> None:
+    aws, _ = world
+    table = f"policies-{unique}"
+    keys = ("location", "version")
+    aws.dynamodb.create_table(
+        TableName=table,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
+        KeySchema=[{"AttributeName": "location", "KeyType": "HASH"}, {"AttributeName": "version", "KeyType": "RANGE"}],
+    )
+    store, told = Policies(aws, table), list[int]()
+
+    def put(number: int) -> None:
+        for change in (1, 2, 3):
+            who = Change(number=change, version=f"v{number}", how=How.ACTIVATE, at=NOW, by=str(number))
+            try:
+                store.put_in_force(who)
+            except Meanwhile:
+                told.append(change)
+
+    at_once(put)
+    history = list(store.history())
+    assert [one.number for one in history] == [1, 2, 3]
+    assert sorted(told) == sorted([1, 2, 3] * (THREADS - 1))
+    assert store.in_force() == history[-1]
