@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
+from tasks.aws.faults import Moved
 from tasks.decide.brake import held_by_brake, is_braked
 from tasks.decide.decision import Decision
 from tasks.desk import Desk
 from tasks.detect.reuse import Beside
 from tasks.record.brake import Takedowns
 from tasks.record.braked import BrakedItems
-from tasks.record.standing import Standing
+from tasks.record.standing import Standing, Status
+from tasks.review.case import CLOSED, CaseStatus
+from tasks.review.rows import Change, change_case, find_case
+from tasks.review.severity import moment
 
 
 def brake(desk: Desk, standing: Standing, decision: Decision) -> tuple[Standing, Decision]:
@@ -32,3 +37,25 @@ def brake(desk: Desk, standing: Standing, decision: Decision) -> tuple[Standing,
 def note_braked(desk: Desk, standing: Standing) -> Beside:
     """What the transaction of a decision is to write beside it: nothing, unless the brake has made it a hold."""
     return (BrakedItems(desk.aws, desk.settings.items_table).put(standing),) if standing.braked else ()
+
+
+def note_settled(desk: Desk, standing: Standing) -> None:
+    """Forget what the brake held, once it has come to another end by whomever, and close its case. Safe to repeat."""
+    if not standing.braked or standing.status in (Status.HELD, Status.PENDING):
+        return
+    _close_case(desk, standing)
+    BrakedItems(desk.aws, desk.settings.items_table).remove(standing)
+
+
+def _close_case(desk: Desk, standing: Standing) -> None:
+    """Close the case, unless somebody has ruled on it: that ends by itself."""
+    case = find_case(desk, standing.item.id)
+    if case is None or case.status not in (CaseStatus.OPEN, CaseStatus.CLAIMED):
+        return
+    now, result, said = moment(desk.now()), standing.status.value, standing.overruled or {}
+    closed = {"status": CaseStatus.CLOSED.value, "result": result, "closed_at": now, "queue": f"{CLOSED}{now[:13]}"}
+    note = {"at": now, "event": "closed", "by": said.get("by", "machine"), "result": result}
+    # Moved: somebody has claimed it, or ruled on it, meanwhile, and will be told how the item stands.
+    with suppress(Moved):
+        change = Change(put=closed | {"rank": now}, drop=("place",), note=note)
+        change_case(desk, case.case_id, change, only_if={"status": case.status})

@@ -13,6 +13,7 @@ from config.lanes import LANES
 from config.settings import SettingsError
 from tasks.aws.breaker import Breakers
 from tasks.aws.faults import Fault
+from worker.account import account_app
 from worker.app import create_app
 from worker.attend import attend
 from worker.audit import audit_app
@@ -40,6 +41,7 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_comp
 app.add_typer(item_app, name="item")
 app.add_typer(hold_app, name="hold")
 app.add_typer(brake_app, name="brake")
+app.add_typer(account_app, name="account")
 app.add_typer(dlq_app, name="dlq")
 app.add_typer(known_app, name="known")
 app.add_typer(policy_app, name="policy")

@@ -15,9 +15,12 @@ import structlog
 from celery.exceptions import Reject
 
 from config.prices import Prices
+from tasks.decide.brake import scope_in
 from tasks.ledger import Ended, Ledger, open_ledger
 from tasks.outcome import Done, Outcome, Parked, Retry
+from tasks.record.standing import Status
 from worker.families import (
+    BRAKED,
     DECISION_MS,
     FAIL_OPEN,
     ITEM_CALLS,
@@ -114,12 +117,14 @@ class Seeing:
         tier = "none" if standing.tier is None else str(standing.tier)
         registry.add(ITEMS, (standing.status.value, tier, standing.surface or "none", standing.kind.value))
         registry.add(FAIL_OPEN, (), float(ended.fails_open))
+        if standing.braked and standing.status is Status.HELD:
+            registry.add(BRAKED, (scope_in(standing.rules) or "",))
         registry.observe(ITEM_CALLS, ended.calls)
         registry.observe(ITEM_USD, usd)
         if standing.decided_at is not None:
             decision_ms = round((standing.decided_at - standing.item.event_time).total_seconds() * 1000)
             registry.observe(DECISION_MS, decision_ms, (standing.surface,))
-        if standing.time_to_takedown_ms is not None and standing.restoring is None:
+        if standing.time_to_takedown_ms is not None and not (standing.restoring or standing.overruled):
             registry.observe(TAKEDOWN_MS, standing.time_to_takedown_ms, (standing.surface,))
         if ended.fails_open:
             log.critical("fails_open", id=standing.item.id[:16])

@@ -66,7 +66,7 @@ def decided_since(
     DynamoDB bills the whole table whatever is asked for. What is decided meanwhile may be among it or not.
     """
     asked = _asked(table, since, surface=surface)
-    for answer in _scanned(aws, asked, segments=segments):
+    for answer in scanned(aws, asked, segments=segments):
         yield Page(answer["ScannedCount"], [past_of(row) for row in answer["Items"]])
 
 
@@ -79,11 +79,11 @@ def shadowed_since(
     """
     asked = _asked(table, since, surface=surface, names=_SHADOW_NAMES)
     asked["FilterExpression"] += " AND attribute_exists(#shadow)"
-    for answer in _scanned(aws, asked, segments=segments):
+    for answer in scanned(aws, asked, segments=segments):
         yield ShadowPage(answer["ScannedCount"], [_shadowed_of(row) for row in answer["Items"]])
 
 
-def _scanned(aws: Aws, asked: Mapping[str, Any], *, segments: int) -> Iterator[dict[str, Any]]:
+def scanned(aws: Aws, asked: Mapping[str, Any], *, segments: int) -> Iterator[dict[str, Any]]:
     """Each answer of a scan in parallel segments."""
     asked = {**asked, "TotalSegments": segments}
     with ThreadPoolExecutor(segments, thread_name_prefix="scan") as pool:

@@ -147,14 +147,15 @@ class State:
         """
         tier, rules = verdict or (None, ())
         others = {":tier": {"N": str(int(tier))}, ":rules": {"S": json.dumps(list(rules))}} if tier is not None else {}
-        said = ", tier = :tier, rules = :rules" if others else ""
+        said = ", tier = :tier, #rules = :rules, overruled_at = :at" if others else ""
+        others |= {":at": {"S": str(entry["at"])}} if others else {}
         if spans:
             others[":spans"] = {"S": json.dumps([list(span) for span in spans])}
             said += ", spans = :spans"
         self._update(
             item,
             f"SET #status = :pending, #plan = :plan, lease_until = :none, history = list_append(history, :entry){said}",
-            names={"#status": "status", "#plan": "plan"},
+            names={"#status": "status", "#plan": "plan"} | ({"#rules": "rules"} if others else {}),
             values=others
             | {
                 ":pending": {"S": Status.PENDING.value},
