@@ -43,9 +43,16 @@ def categories(draw: st.DrawFn, steps: tuple[str, ...] = STEPS) -> dict[str, str
 
 @st.composite
 def surfaces(draw: st.DrawFn) -> dict[str, Any]:
-    prefixes = draw(st.lists(words, max_size=3, unique=True))
+    # What a bucket policy cannot say is no prefix of a `before` surface.
+    prefixes = draw(st.lists(words.filter(lambda word: not {*"*?$"} & {*word}), max_size=3, unique=True))
     names = draw(st.lists(words, min_size=len(prefixes) + 1, max_size=len(prefixes) + 1, unique=True))
-    return {name: draw(surface(prefix)) for name, prefix in zip(names, ["", *prefixes], strict=True)}
+    found = {name: draw(surface(prefix)) for name, prefix in zip(names, ["", *prefixes], strict=True)}
+    more = draw(st.dictionaries(words.filter(lambda name: name not in found), st.sampled_from(PLACES), max_size=1))
+    return found | {name: {**draw(surface("")), **place} for name, place in more.items()}
+
+
+#: Other ways to say what a surface is about.
+PLACES = [{"bucket": "faces"}, {"bucket": ["b-1", "a-1"], "prefix": "x/"}]
 
 
 def surface(prefix: str) -> st.SearchStrategy[dict[str, Any]]:
@@ -57,6 +64,7 @@ def surface(prefix: str) -> st.SearchStrategy[dict[str, Any]]:
     more = {
         "pii": st.sampled_from(["always", "suggested", "never"]),
         "mask": st.sampled_from(["label", "blocks"]),
+        "renditions": st.sampled_from(["thumbs/{stem}_*.jpg", ["{dir}small/{name}", "{key}@2x"]]),
         "text_in_images": st.just(True),
         "about": words,
         "text": st.sampled_from(["text", ["a", "$.b[*].c"]]),
