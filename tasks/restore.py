@@ -10,13 +10,17 @@ from tasks.decide.rule import Tier
 from tasks.desk import Desk
 from tasks.detect.reuse import names_of
 from tasks.outcome import Outcome, Retry
+from tasks.overrule import NotHeld, Verdict, overrule
 from tasks.pipeline import resume
 from tasks.post import key_of
 from tasks.record.known import DETECTOR as KNOWN
 from tasks.record.standing import Standing, Status
+from tasks.review.settle import settle
 
 #: What can be brought back.
 TAKEN_DOWN = (Status.REJECTED, Status.REDACTED)
+#: What a held item comes to.
+FINE: Verdict = (Tier.ALLOW, ())
 #: In a post's findings: a part was taken down by itself.
 PART_REJECTED = "part/rejected"
 
@@ -26,7 +30,7 @@ class NotRestorable(Exception):
 
 
 def restore(desk: Desk, standing: Standing, *, by: str, why: str) -> Outcome:
-    """Bring an item back, a post with all its parts, or go on where an earlier run stopped.
+    """Bring an item back, a post with all its parts, or go on where an earlier run stopped. What is held is let go.
 
     What was found in its bytes is forgotten: the same upload is looked at anew. Raises NotRestorable; Fault, to go on
     later.
@@ -35,7 +39,9 @@ def restore(desk: Desk, standing: Standing, *, by: str, why: str) -> Outcome:
         raise NotRestorable("this is a dry run (MODFLEET_DRY_RUN), which touches nothing")
     if _is_begun(standing):
         return resume(desk, standing)
-    parts = _parts_taken_down(desk, standing)
+    if standing.status is Status.HELD or is_let_go(standing):
+        return _let_go(desk, standing, by=by, why=why)
+    parts = [one for one in parts_by_themselves(desk, standing) if one.status is Status.REJECTED or _is_going_on(one)]
     for one in (standing, *parts):
         _check(desk, one, of=standing)
     # Each of them was taken down by itself, and so it comes back: before the post, which is nothing without them.
@@ -53,11 +59,28 @@ def lists_against(desk: Desk, standing: Standing) -> tuple[str, ...]:
     return tuple(name for _, name, *_ in known if desk.policy.known.get(name) is not Tier.ALLOW)
 
 
-def _parts_taken_down(desk: Desk, post: Standing) -> list[Standing]:
-    """The parts of a post that were taken down by themselves, and are down still."""
+def is_let_go(standing: Standing) -> bool:
+    """Whether it was held, and a person has said that it may stay."""
+    return standing.overruled is not None and (standing.tier, standing.rules) == FINE
+
+
+def parts_by_themselves(desk: Desk, post: Standing) -> list[Standing]:
+    """The parts of a post that were taken down by themselves, whatever has become of them since."""
     names = dict.fromkeys(finding.part for finding in post.findings if finding.label == PART_REJECTED)
     found = [desk.state.decided_last(f"s3://{post.item.bucket}/{key_of(name)}") for name in names]
-    return [one for one in found if one and (one.status is Status.REJECTED or _is_going_on(one))]
+    return [one for one in found if one]
+
+
+def _let_go(desk: Desk, standing: Standing, *, by: str, why: str) -> Outcome:
+    """Show what was held, and close its case. A claimed one is ruled on by whoever has it."""
+    try:
+        outcome = overrule(desk, standing, FINE, by=by, why=why)
+    except NotHeld as reason:
+        raise NotRestorable(str(reason)) from None
+    ended = desk.state.find(standing.item)
+    if ended and ended.status is not Status.PENDING:
+        settle(desk, ended, by=by, why=why)
+    return outcome
 
 
 def _forget(desk: Desk, standing: Standing) -> None:
@@ -90,7 +113,9 @@ def _check_one(desk: Desk, standing: Standing) -> None:
     if standing.dry_run:
         raise NotRestorable("it was judged in a dry run, and nothing was touched")
     if standing.status not in TAKEN_DOWN:
-        raise NotRestorable(f"it is {standing.status}; only what is {' or '.join(TAKEN_DOWN)} can be brought back")
+        raise NotRestorable(
+            f"it is {standing.status}; only what is {', '.join(TAKEN_DOWN)} or {Status.HELD} can be brought back"
+        )
     there = current(desk, standing.item)
     if there and not is_masked_copy(standing, there):
         raise NotRestorable("something newer is there, and stays")

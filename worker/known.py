@@ -18,11 +18,12 @@ from rich.table import Table
 
 from tasks.act.quarantine import quarantine_key
 from tasks.aws.faults import Fault
+from tasks.decide.rule import Tier
 from tasks.desk import Desk
 from tasks.intake.digest import digest_at, digest_of
+from tasks.item import Item
 from tasks.record.known import SHA256, Entry, Known
 from tasks.record.seen_rows import hint_of
-from tasks.record.standing import Standing
 from worker.terminal import WRONG, AsJson, bucket_and_key, open_desk, print_json, stop
 
 #: Entries written at once, and between two entries of the audit log.
@@ -195,15 +196,19 @@ def _by_item(desk: Desk, uri: str) -> Chosen:
     standing = desk.state.latest(f"s3://{bucket}/{key}")
     if standing is None:
         stop(f"no worker has recorded this upload: {uri}", code=WRONG)
-    sha256 = standing.sha256 or digest_of(desk.aws, standing.item) or _in_quarantine(desk, standing)
+    return _chosen_of(desk, standing.item, sha256=standing.sha256)
+
+
+def _chosen_of(desk: Desk, item: Item, *, sha256: str = "") -> Chosen:
+    sha256 = sha256 or digest_of(desk.aws, item) or _in_quarantine(desk, item)
     if not sha256:
-        stop(f"the bytes of this upload are gone, and nobody has noted their digest: {uri}", code=WRONG)
-    return Chosen(sha256, standing.item.location, hint_of(standing.item))
+        stop(f"the bytes of this upload are gone, and nobody has noted their digest: {item.location}", code=WRONG)
+    return Chosen(sha256, item.location, hint_of(item))
 
 
-def _in_quarantine(desk: Desk, standing: Standing) -> str:
-    where = {"Bucket": desk.settings.quarantine_bucket, "Key": quarantine_key(standing.item)}
-    return digest_at(desk.aws, where, size=standing.item.size)
+def _in_quarantine(desk: Desk, item: Item) -> str:
+    where = {"Bucket": desk.settings.quarantine_bucket, "Key": quarantine_key(item)}
+    return digest_at(desk.aws, where, size=item.size)
 
 
 def _entry(desk: Desk, name: str, digest: str) -> Entry:
@@ -260,6 +265,26 @@ def _write_down(desk: Desk, event: str, entries: Iterable[Entry], *, reason: str
 def _audit_entry(entry: Entry, event: str, *, at: str, by: str, reason: str) -> dict[str, Any]:
     said = {"event": event, "actor": by, "at": at, "list": entry.list, "sha256": entry.sha256, "reason": reason}
     return {"entry_id": hashlib.sha256("\0".join(said.values()).encode()).hexdigest()[:32], **said}
+
+
+def fine_list(desk: Desk) -> str:
+    """The list of content that may stay; ends the command where the policy has none, or several."""
+    names = sorted(name for name, tier in desk.policy.known.items() if tier is Tier.ALLOW)
+    if len(names) != 1:
+        said = f"several lists of what is fine: {', '.join(names)}" if names else "no list of what is fine"
+        stop(f"the policy's section `known` names {said}; put the content on one by `modfleet known add`")
+    return names[0]
+
+
+def confirm_fine(desk: Desk, items: Iterable[Item], *, reason: str) -> None:
+    """Put the content of uploads on the list of what is fine, and take it off those of what is not. Raises Fault."""
+    name = fine_list(desk)
+    chosen = [_chosen_of(desk, item) for item in items if item.size]
+    others = lists_of(desk).lists() - {name}
+    gone = [entry for one in chosen for other in others if (entry := lists_of(desk).remove(other, one.sha256))]
+    _no_longer(desk, gone)
+    _write_down(desk, "known-removed", gone, reason=reason)
+    _put(desk, name, list({one.sha256: one for one in chosen}.values()), reason=reason)
 
 
 def lists_of(desk: Desk) -> Known:

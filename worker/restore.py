@@ -16,8 +16,9 @@ from tasks.aws.faults import Fault
 from tasks.desk import Desk
 from tasks.outcome import Retry
 from tasks.record.standing import Standing, Status
-from tasks.restore import NotRestorable
+from tasks.restore import NotRestorable, is_let_go, lists_against, parts_by_themselves
 from tasks.restore import restore as bring_back
+from worker.known import confirm_fine, fine_list
 from worker.terminal import WRONG, AsJson, bucket_and_key, open_desk, print_json, stop
 
 #: Seconds between two looks whether the public is served it.
@@ -28,21 +29,33 @@ def restore(
     uri: Annotated[str, typer.Argument(help="s3://BUCKET/KEY, the key as it is (not URL-encoded).")],
     *,
     why: Annotated[str, typer.Option(help="Why; it goes into the audit log.", show_default=False)],
+    confirmed_fine: Annotated[
+        bool,
+        typer.Option("--confirm-fine", help="Put its content on the list of what is fine, too, and off all others."),
+    ] = False,
     within: Annotated[int, typer.Option(min=0, help="Seconds to wait until the public is served it.")] = 60,
     as_json: AsJson = False,
 ) -> None:
     """Bring back the upload that was taken down last under a key: bytes, metadata, content type and tags.
 
-    Nothing newer is ever written over. It is not judged again; a new upload is. Interrupted, the same command goes on.
+    A post comes back with all its parts; what is held and hidden is shown, and its case closed. Nothing newer is ever
+    written over. It is not judged again; a new upload is, also of the same bytes, unless you add --confirm-fine.
+    Interrupted, the same command goes on.
     """
     bucket, key = bucket_and_key(uri)
     desk = open_desk()
     location = f"s3://{bucket}/{key}"
+    if confirmed_fine:
+        fine_list(desk)
     try:
         standing = desk.state.decided_last(location)
         if standing is None:
             stop(f"no such item: {location}", code=WRONG)
         standing = until_served(desk, standing, why=why, seconds=within)
+        back = standing.status is Status.RESTORED or is_let_go(standing)
+        if back and confirmed_fine:
+            parts = (part.item for part in parts_by_themselves(desk, standing))
+            confirm_fine(desk, (*standing.everything, *parts), reason=why)
     except NotRestorable as reason:
         stop(f"{location}: {reason}", code=WRONG)
     except Fault as fault:
@@ -51,7 +64,10 @@ def restore(
         print_json(standing.summary())
     else:
         Console().print(f"{escape(location)} is {standing.status}")
-    if standing.status is not Status.RESTORED:
+    for name in () if confirmed_fine else lists_against(desk, standing):
+        say = f"the next upload of the same is taken down again: it is on the list {name} (modfleet known remove)"
+        Console(stderr=True).print(escape(say))
+    if not back:
         raise typer.Exit(WRONG)
 
 
