@@ -19,6 +19,7 @@ from worker.attend import attend
 from worker.audit import audit_app
 from worker.boot import lacking
 from worker.brake import brake_app
+from worker.console.command import console
 from worker.cost import cost
 from worker.dlq import dlq_app
 from worker.doctor import contested_names, examine
@@ -51,6 +52,7 @@ app.command()(takedowns)
 app.command()(cost)
 app.command()(submit)
 app.command()(restore)
+app.command()(console)
 
 
 @app.callback()

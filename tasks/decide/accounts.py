@@ -24,6 +24,8 @@ MOST_MARKS, LEFT_MARKS = 100, 50
 #: As long as a message can wait on its queue and then on its dead-letter queue, so long may a mark be asked for again:
 #: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
 SETTLED = timedelta(days=28)
+#: Why strikes are taken back: what was taken down is there again, or a person has said so.
+RESTORED, FORGIVEN = "restored", "forgiven"
 #: The id of the strike that stands for all those that are not remembered one by one.
 OLDER = "older"
 _OF_PARTS = "part/"
@@ -70,7 +72,7 @@ class Lift:
     #: Of this item; of all versions where none is named, of all items where no location is.
     location: str = ""
     version: str = ""
-    #: `restored` or `forgiven`.
+    #: RESTORED or FORGIVEN.
     why: str
     at: datetime
     thresholds: Mapping[str, int] = field(default_factory=dict)
@@ -125,7 +127,7 @@ def counting(log: Log, at: datetime) -> tuple[Strike, ...]:
         if isinstance(mark, Strike):
             standing.append(mark)
         else:
-            standing = [strike for strike in standing if not mark.covers(strike)]
+            standing = _left(standing, mark)
     parts = {part for number in range(len(standing)) for part in _parts_of(standing, number)}
     return tuple(strike for strike in standing if strike.until > at and strike.id not in parts)
 
@@ -160,6 +162,15 @@ def change_by(log: Log, mark_id: str) -> Change | None:
         return None
     expires_at = falls_at(now, mark.thresholds)
     return Change(mark=mark, before=before, after=after, strikes=points(now), expires_at=expires_at)
+
+
+def lifted_by(log: Log, lift_id: str) -> tuple[Strike, ...]:
+    """The strikes that counted until a lift was written; none where there is no such lift."""
+    number = next((number for number, mark in enumerate(log) if mark.id == lift_id), None)
+    if number is None:
+        return ()
+    earlier, now = (counting(part, log[number].at) for part in (log[:number], log[: number + 1]))
+    return tuple(strike for strike in earlier if strike not in now)
 
 
 def changes(log: Log) -> Iterator[Change]:
@@ -204,6 +215,15 @@ def _merged(strikes: Sequence[Strike]) -> Strike:
     """The newest of them, which counts for all: they are older than every strike that is remembered."""
     last = max(strikes, key=lambda strike: strike.until)
     return replace(last, id=OLDER, location="", version="", rules=(), points=points(strikes), instead_of=())
+
+
+def _left(standing: Sequence[Strike], lift: Lift) -> list[Strike]:
+    """What a lift leaves. With a post, its parts are forgiven; where it alone was restored, they are what they were."""
+    lifted = {strike.id for strike in standing if lift.covers(strike)}
+    if lift.why == FORGIVEN:
+        posts = [number for number, strike in enumerate(standing) if strike.id in lifted]
+        lifted |= {part for number in posts for part in _parts_of(standing, number)}
+    return [strike for strike in standing if strike.id not in lifted]
 
 
 def _parts_of(strikes: Sequence[Strike], number: int) -> Iterator[str]:

@@ -78,6 +78,7 @@ class Fleet:
         self.settings, self.aws = desk.settings, desk.aws
         self.workers: list[Child] = []
         self._notices: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        self._account_events: dict[str, list[dict[str, Any]]] = defaultdict(list)
         self._events: dict[tuple[str, str], str] = {}
         self._notices_url = self._subscribe()
 
@@ -222,14 +223,17 @@ class Fleet:
         assert row is not None
         key = {"case_id": {"S": row.item.id}}
         found = self.aws.dynamodb.get_item(TableName=self.settings.cases_table, Key=key, ConsistentRead=True)
-        return {name: value["S"] for name, value in found["Item"].items()} if "Item" in found else None
+        return {name: value["S"] for name, value in found["Item"].items() if "S" in value} if "Item" in found else None
 
     def notices(self, put: Put) -> list[dict[str, Any]]:
         """Every statement of reasons published about an upload, so far."""
-        for body in self.drain(self._notices_url):
-            notice = json.loads(body)
-            self._notices[notice["item"]["version"]].append(notice)
+        self._hear()
         return self._notices[put.version]
+
+    def account_events(self, uploader: str) -> list[dict[str, Any]]:
+        """Every event published about an uploader's account, so far."""
+        self._hear()
+        return self._account_events[uploader]
 
     def audit_lines(self) -> list[dict[str, Any]]:
         """Every line of the audit log."""
@@ -262,6 +266,14 @@ class Fleet:
         )
         told = self.aws.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=list(names))["Attributes"]
         return sum(int(told.get(name, "0")) for name in names)
+
+    def _hear(self) -> None:
+        for body in self.drain(self._notices_url):
+            notice = json.loads(body)
+            if notice["type"] == "account":
+                self._account_events[notice["uploader"]].append(notice)
+            else:
+                self._notices[notice["item"]["version"]].append(notice)
 
     def _subscribe(self) -> str:
         """A queue that hears every notice."""
@@ -316,7 +328,7 @@ def assert_chains_hold(lines: list[dict[str, Any]]) -> None:
 def said(lines: list[dict[str, Any]], put: Put, event: str) -> list[dict[str, Any]]:
     """The different entries of one event about one upload: an entry written again after a crash is one entry."""
     about = {"bucket": put.bucket, "key": put.key, "version": put.version}
-    chained = ("writer", "line", "prev", "hash")
+    chained = ("writer", "line", "prev", "hash", "after")
     entries = [
         {name: value for name, value in line.items() if name not in chained}
         for line in lines

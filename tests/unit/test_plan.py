@@ -149,6 +149,20 @@ def test_of_a_part_the_notice_of_its_post_speaks_unless_only_the_part_is_masked(
     assert part == tuple(action for action in alone if action != silent.get(tier))
 
 
+@pytest.mark.parametrize("surface", [FEED, BEFORE], ids=lambda surface: surface.name)
+def test_a_takedown_that_counts_is_a_strike_in_the_end_and_nothing_else_is_one(surface: Surface) -> None:
+    plans = {tier: plan(tier, surface, has_cdn=True, has_public_url=True, strikes=True) for tier in Tier}
+    struck = {tier for tier, actions in plans.items() if Action.STRIKE in actions}
+    assert struck == {Tier.REJECT}
+    assert plans[Tier.REJECT] == (*plan(Tier.REJECT, surface, has_cdn=True, has_public_url=True), Action.STRIKE)
+    assert Action.STRIKE in rehearse(plans[Tier.REJECT])[1]
+
+
+def test_only_a_restore_of_what_was_a_strike_takes_one_back() -> None:
+    without = plan_restore(has_cdn=True, has_public_url=True)
+    assert plan_restore(has_cdn=True, has_public_url=True, struck=True) == (*without, "take_back")
+
+
 def test_a_restore_puts_back_then_purges_then_looks_and_skips_what_there_is_nothing_to_do_with() -> None:
     assert plan_restore(has_cdn=True, has_public_url=True) == ("put_back", "purge_again", "verify_back", "notify_back")
     assert plan_restore(has_cdn=False, has_public_url=False) == ("put_back", "notify_back")
