@@ -148,6 +148,9 @@ class Settings(BaseSettings):
     image_seconds: int = Field(10, ge=1, le=20, description="processor time of one conversion; over it it is held")
     post_seconds: int = Field(120, ge=0, description="how long a post waits for parts that are not there yet")
     post_parts: int = Field(20, ge=1, le=100, description="a post that names more media is held")
+    renditions: int = Field(
+        200, ge=1, le=1000, description="of one picture, by its surface's patterns; if more fit, it calls an engineer"
+    )
     post_threads: int = Field(8, ge=1, le=64, description="parts of posts that one process looks at, at the same time")
     max_text_bytes: int = Field(1_000_000, ge=1, description="a longer text object is held, not read")
     reuse_days: int = Field(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from tasks.act.missing import Missing
@@ -17,30 +16,32 @@ from tasks.act.quarantine import quarantine, quarantine_key
 from tasks.act.remove import remove
 from tasks.act.tag import hide
 from tasks.aws.calls import call
-from tasks.aws.faults import Gone, Permanent
+from tasks.aws.faults import Permanent
 from tasks.decide.decision import Tier
 from tasks.decide.rendition import is_rendition, listed_under
 from tasks.desk import Desk
+from tasks.intake.present import current, replaced_at
 from tasks.item import Item, fields_of
 from tasks.record.renditions import FOUND, MAX_KEY_BYTES, note_original, renditions_of
 from tasks.record.standing import Standing, Status
 
-#: Of one item. A pattern that fits more is a mistake, which must not take down a bucket.
-MOST = 200
+#: Pages of a thousand keys that are read for one pattern.
+#: https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
+MOST_PAGES = 10
 
 Performer = Callable[[Desk, Standing], dict[str, Any]]
 
 
 class TooMany(Permanent):
-    """More keys fit the surface's `renditions` than one picture has; those above the limit are still public."""
+    """More keys fit the surface's `renditions` than one picture has; those above the limit are judged by themselves."""
 
 
 def hide_renditions(desk: Desk, standing: Standing) -> dict[str, Any]:
     """Find the renditions and hide them, before anything of the item is removed."""
     if standing.tier == Tier.REJECT:
         _note(desk, standing.item)
-    found = list(_look_for(desk, standing.item))
-    for one in found[:MOST]:
+    found, _ = _look_for(desk, standing.item)
+    for one in found:
         _do(desk, standing, one, hide)
     return _receipt(standing.item, found)
 
@@ -50,15 +51,16 @@ def take_renditions(desk: Desk, standing: Standing) -> dict[str, Any]:
     item = standing.item
     _note(desk, item)
     known = {one.id: one for one in renditions_of(standing, item)}
-    since = [one for one in _look_for(desk, item) if one.id not in known]
-    for one in since[:MOST]:
+    found, more = _look_for(desk, item)
+    since = [one for one in found if one.id not in known]
+    for one in since:
         _do(desk, standing, one, hide)
     if since:
-        forget(desk, tuple(since[:MOST]), f"{item.id}-renditions")
-    every = [*known.values(), *since[:MOST]]
+        forget(desk, tuple(since), f"{item.id}-renditions")
+    every = [*known.values(), *since]
     became = {one.key: _take(desk, standing, one) for one in every}
-    if len(since) > MOST:
-        raise TooMany(f"more than {MOST} keys fit the renditions of the surface {standing.surface!r}")
+    if more:
+        raise TooMany(f"too many keys fit the renditions of the surface {standing.surface!r} (MODFLEET_RENDITIONS)")
     return _receipt(item, every) | {"became": became}
 
 
@@ -78,56 +80,38 @@ def _note(desk: Desk, item: Item) -> None:
     note_original(desk.state, item, desk.policy.surface_of(item).renditions, now=desk.now())
 
 
-def _look_for(desk: Desk, item: Item) -> Iterator[Item]:
-    """What is there now under the keys of its renditions, one more than MOST at most."""
-    newer = _newer(desk, item)
+def _look_for(desk: Desk, item: Item) -> tuple[list[Item], bool]:
+    """What is there now under the keys of its renditions, and whether there may be more than one picture has.
+
+    A pattern that fits so many is a mistake, which must not take down a bucket.
+    """
     found: dict[str, Item] = {}
+    more = False
     for pattern in desk.policy.surface_of(item).renditions:
         for key in _listed(desk, item.bucket, pattern, of=item.key):
-            there = _current(desk, item.bucket, key) if key not in found else None
-            # Made after a newer upload took the item's place, it is of that one, and is judged by itself.
-            if there and (newer is None or there.event_time < newer):
-                found[key] = there
-            if len(found) > MOST:
+            more = more or key is None or len(found) == desk.settings.renditions
+            there = None if more or key is None or key in found else current(desk, item.bucket, key)
+            found |= {there.key: there} if there else {}
+            if more:
                 break
-    yield from found.values()
+    # Asked last. What was made after a newer upload took the item's place is of that one, and is judged by itself.
+    newer = replaced_at(desk, item) if found else None
+    return [one for one in found.values() if newer is None or one.event_time < newer], more
 
 
-def _newer(desk: Desk, item: Item) -> datetime | None:
-    """When something else took the item's place; None where nothing has."""
-    there = _current(desk, item.bucket, item.key)
-    if there is None or (there.version_id == item.version_id and there.etag == item.etag):
-        return None
-    return there.event_time
-
-
-def _listed(desk: Desk, bucket: str, pattern: str, *, of: str) -> Iterator[str]:
+def _listed(desk: Desk, bucket: str, pattern: str, *, of: str) -> Iterator[str | None]:
+    """Keys that fit, and None where so many begin like them that not all were read."""
     prefix, page = listed_under(pattern, of), dict[str, Any]()
     if len(prefix.encode()) > MAX_KEY_BYTES:
         return
-    while True:
+    for _ in range(MOST_PAGES):
         answer = call(desk.aws.store, desk.aws.s3.list_objects_v2, Bucket=bucket, Prefix=prefix, **page)
         keys = (entry["Key"] for entry in answer.get("Contents", ()))
         yield from (key for key in keys if is_rendition(pattern, key, of=of))
         if not answer.get("IsTruncated"):
             return
         page = {"ContinuationToken": answer["NextContinuationToken"]}
-
-
-def _current(desk: Desk, bucket: str, key: str) -> Item | None:
-    try:
-        answer = call(desk.aws.store, desk.aws.s3.head_object, Bucket=bucket, Key=key)
-    except Gone:
-        return None
-    return Item(
-        bucket=bucket,
-        key=key,
-        version_id=answer.get("VersionId"),
-        etag=answer["ETag"].strip('"'),
-        size=answer["ContentLength"],
-        sequencer="",
-        event_time=answer["LastModified"],
-    )
+    yield None
 
 
 def _do(desk: Desk, standing: Standing, one: Item, perform: Performer) -> dict[str, Any]:
@@ -149,8 +133,8 @@ def _take(desk: Desk, standing: Standing, one: Item) -> str:
 
 
 def _is_kept(desk: Desk, one: Item) -> bool:
-    return _current(desk, desk.settings.quarantine_bucket, quarantine_key(one)) is not None
+    return current(desk, desk.settings.quarantine_bucket, quarantine_key(one)) is not None
 
 
 def _receipt(item: Item, found: Iterable[Item]) -> dict[str, Any]:
-    return {"of": item.location, "found": [fields_of(one) for one in found][:MOST]}
+    return {"of": item.location, "found": [fields_of(one) for one in found]}

@@ -6,6 +6,7 @@ from tasks.decide.decision import Tier
 from tasks.decide.rendition import OF_REJECTED
 from tasks.desk import Desk
 from tasks.detect.finding import Finding
+from tasks.intake.present import replaced_at
 from tasks.item import Item
 from tasks.record.renditions import every_pattern, original_of
 from tasks.record.standing import Standing, Status
@@ -16,10 +17,11 @@ DETECTOR, VERSION = "renditions", "1"
 def late_rendition(desk: Desk, item: Item) -> Finding | None:
     """What is found in an item whose original was taken down, or is just now. Raises Fault.
 
-    Costs one call where the key looks like a rendition's of some surface, and none for any other.
+    Where another upload has taken the original's place, it may be that one's, and is judged by itself. Costs a call
+    where the key looks like a rendition's of some surface, one more where such a one was taken down, and none else.
     """
     original = original_of(desk.state, item, every_pattern(desk.policy))
-    if original is None or not _is_down(original):
+    if original is None or not _is_down(original) or replaced_at(desk, original.item):
         return None
     return Finding(detector=DETECTOR, detector_version=VERSION, label=OF_REJECTED, confidence=100.0)
 
