@@ -98,6 +98,7 @@ def _reporter(app: Modfleet, settings: Settings) -> Reporter:
         caps=app.desk.budget.states if app.desk.budget else tuple,
         now=app.desk.now,
         namespace=settings.metrics_namespace,
+        policy=lambda: app.desk.policy.version,
         dry_run=settings.dry_run,
         write=to_stdout if wants_emf else None,
     )

@@ -45,7 +45,7 @@ def cost(
     Added up from the audit log, of which it reads every object since then. Dollars are units by the price table: an
     estimate without free tiers, discounts and taxes. A process that was killed has not told what its last runs spent.
     """
-    desk = open_desk()
+    desk = open_desk(in_force=False)
     now = desk.now()
     if by not in GROUPS:
         stop(f"--by {by}: there are {', '.join(GROUPS)}")

@@ -77,6 +77,8 @@ class Heartbeat:
     fail_open: int = 0
     #: It judges, and takes nothing down.
     dry_run: bool = False
+    #: The version of the policy that it decides by; empty where it does not say.
+    policy: str = ""
     #: Status -> items.
     items: Mapping[str, int] = field(default_factory=dict)
     lanes: Mapping[str, LaneBeat] = field(default_factory=dict)

@@ -26,7 +26,7 @@ def item_show(
 ) -> None:
     """Show where an item stands: status, tier, rules, findings, receipts, history."""
     bucket, key = bucket_and_key(uri)
-    desk = open_desk()
+    desk = open_desk(in_force=False)
     location = f"s3://{bucket}/{key}"
     try:
         standing = desk.state.find_version(location, version) if version else desk.state.latest(location)

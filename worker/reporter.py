@@ -63,6 +63,8 @@ class Reporter:
     now: Callable[[], datetime]
     #: How the daily caps stand.
     caps: Callable[[], Iterable[CapState]] = tuple
+    #: The version of the policy that it decides by.
+    policy: Callable[[], str] = str
     namespace: str = "modfleet"
     #: It judges, and takes nothing down.
     dry_run: bool = False
@@ -113,6 +115,7 @@ class Reporter:
             seconds=round(seconds, 3),
             cpu=round((new.cpu - old.cpu) / seconds, 3),
             dry_run=self.dry_run,
+            policy=self.policy(),
             memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024),
             lanes=lane_beats(window, self.lines()),
             breakers=dict(self.breakers()),

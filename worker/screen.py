@@ -50,8 +50,19 @@ def _title(view: FleetView) -> RenderableType:
         name.append("   DRY RUN, no takedowns", "bold white on red")
     if view.fail_open:
         name.append(f"   {view.fail_open} ALLOWED UNSEEN", "bold white on red")
+    name.append_text(_policies(view))
     line.add_row(name, Text(f"{datetime.fromtimestamp(view.at, UTC):%H:%M:%S} UTC, the last minute", "bright_black"))
     return line
+
+
+def _policies(view: FleetView) -> Text:
+    """The policy that all decide by or, until all have taken up the newest, how many there are."""
+    found = {
+        beat.policy.removeprefix("sha256:") for beat in view.workers if beat.worker not in view.lost and beat.policy
+    }
+    if len(found) > 1:
+        return Text(f"   {len(found)} POLICIES", "bold yellow")
+    return Text("".join(f"   policy {version}" for version in found), "bright_black")
 
 
 def _figures(view: FleetView) -> RenderableType:

@@ -33,7 +33,7 @@ def top(
     every: Annotated[float, typer.Option(min=0.5, help="Seconds between two looks.")] = 2.0,
 ) -> None:
     """Watch the fleet: lanes, rates, latencies, breakers, time to takedown, dollars."""
-    desk, console = open_desk(), Console()
+    desk, console = open_desk(in_force=False), Console()
     try:
         view = look(desk)
         if as_json:

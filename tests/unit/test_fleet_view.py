@@ -130,6 +130,13 @@ def test_a_dry_run_cannot_be_overlooked_even_where_one_worker_of_many_is_in_it()
     assert not any("DRY RUN" in line for line in plain(seen(BEAT, OTHER)))
 
 
+def test_the_first_line_names_the_policy_or_says_that_not_all_workers_have_taken_up_the_same() -> None:
+    old, new = (replace(BEAT, worker=name, policy=f"sha256:{name * 12}") for name in "ab")
+    assert "policy aaaaaaaaaaaa" in plain(seen(old, replace(old, worker="c")))[0]
+    assert "2 POLICIES" in plain(seen(old, new))[0]
+    assert "POLICIES" not in plain(seen(old, replace(new, at=NOW - LOST_SECONDS)))[0]
+
+
 def test_json_has_the_same_numbers_and_no_buckets() -> None:
     said = json.loads(json.dumps(seen(BEAT, replace(OTHER, at=NOW - LOST_SECONDS)).summary()))
     assert said["takedown"] == {"count": 3, "p50": pytest.approx(2000, rel=0.04), "p99": pytest.approx(3000, rel=0.04)}
