@@ -8,9 +8,10 @@ from tasks.act.strike import is_strike
 from tasks.aws.faults import Moved
 from tasks.decide.rule import Tier
 from tasks.desk import Desk
-from tasks.outcome import Outcome
+from tasks.outcome import Outcome, Retry
 from tasks.pipeline import resume
 from tasks.record.standing import Standing, Status
+from tasks.review.settle import settle
 
 Verdict = tuple[Tier, tuple[str, ...]]
 #: What to mask of a text: [begin, end) in code points, and what the mask calls it.
@@ -26,16 +27,32 @@ class NotHeld(Exception):
         self.waits = waits
 
 
-def overrule(desk: Desk, standing: Standing, verdict: Verdict, *, by: str, why: str, spans: Spans = ()) -> Outcome:
+def overrule(  # noqa: PLR0913  # what, by whom, why, and what a person may choose of it
+    desk: Desk,
+    standing: Standing,
+    verdict: Verdict,
+    *,
+    by: str,
+    why: str,
+    spans: Spans = (),
+    strikes: bool | None = None,
+) -> Outcome:
     """Let a held item come to another tier by these rules, or go on where an earlier run stopped.
 
-    Raises NotHeld where somebody else was first; Fault, to go on later. What is held of a dry run stays as it is.
+    Whether a takedown counts against the uploader's account, the policy says, unless `strikes` does. The item's case
+    is closed with it. Raises NotHeld where somebody else was first; Fault, to go on later. What is held of a dry run
+    stays as it is.
     """
     if desk.settings.dry_run or standing.dry_run:
         raise NotHeld("it was held in a dry run, or this is one (MODFLEET_DRY_RUN), which touches nothing", waits=True)
     if not _is_begun(standing, verdict):
-        standing = _begin(desk, standing, verdict, by=by, why=why, spans=spans)
-    return resume(desk, standing)
+        rules = verdict[1]
+        usual = is_strike(desk, standing, rules=rules, findings=standing.findings) if strikes is None else strikes
+        standing = _begin(desk, standing, verdict, said={"by": by, "why": why}, spans=spans, strikes=usual)
+    outcome = resume(desk, standing)
+    if not isinstance(outcome, Retry) and (ended := desk.state.find(standing.item)):
+        settle(desk, ended, by=by, why=why)
+    return outcome
 
 
 def _is_begun(standing: Standing, verdict: Verdict) -> bool:
@@ -43,20 +60,17 @@ def _is_begun(standing: Standing, verdict: Verdict) -> bool:
     return standing.overruled is not None and (standing.tier, standing.rules) == verdict
 
 
-def _begin(desk: Desk, standing: Standing, verdict: Verdict, *, by: str, why: str, spans: Spans) -> Standing:
+def _begin(
+    desk: Desk, standing: Standing, verdict: Verdict, *, said: dict[str, str], spans: Spans, strikes: bool
+) -> Standing:
     if standing.status is not Status.HELD:
         raise _not_held(standing)
     tier, rules = verdict
     where = around(desk, standing)
-    wanted = plan(
-        tier,
-        desk.policy.surface_of(standing.item),
-        **where,
-        strikes=is_strike(desk, standing, rules=rules, findings=standing.findings),
-    )
+    wanted = plan(tier, desk.policy.surface_of(standing.item), **where, strikes=strikes and bool(standing.uploader))
     steps = plan_overrule(standing, wanted, has_cdn=where["has_cdn"])
-    said = {"at": desk.now().isoformat(), "by": by, "why": why}
-    entry = {"event": "overruled", "tier": int(tier), "rules": list(rules), **said}
+    at = desk.now().isoformat()
+    entry = {"event": "overruled", "tier": int(tier), "rules": list(rules), "at": at, **said}
     try:
         desk.state.reopen(
             standing.item,

@@ -26,6 +26,7 @@ from worker.otel import connect_otel
 from worker.pausing import Pausing
 from worker.probes import probes_of
 from worker.reporter import Reporter, process_name, to_stdout
+from worker.reviewing import Reviewing
 from worker.seeing import Seeing
 
 log = structlog.get_logger("modfleet.app")
@@ -42,6 +43,7 @@ class Modfleet(Celery):  # type: ignore[misc]
     seeing: Seeing
     reporter: Reporter
     books: Books
+    reviewing: Reviewing
     watch: Watch
 
 
@@ -72,6 +74,7 @@ def create_app(
         app.seeing.registry.listeners.append(connect_otel(worker=process_name()))
     app.reporter = _reporter(app, settings)
     app.books = Books(desk)
+    app.reviewing = Reviewing(desk, app.seeing.registry, serves=lambda: app.lines.serves("rulings"))
     app.watch = Watch(app, app.seeing.registry, seconds=settings.policy_seconds)
     tokens = tuple(f"{kind}-token/{settings.classifier_model}" for kind in ("input", "output"))
     if missing := desk.prices.missing(tokens):

@@ -33,6 +33,7 @@ from worker.metrics import Registry
 from worker.otel import NoOpenTelemetry
 from worker.policy import policy_app
 from worker.restore import restore
+from worker.review import review_app
 from worker.submit import submit
 from worker.takedowns import takedowns
 from worker.terminal import WRONG, AsJson, lane_names, open_desk, print_json, stop
@@ -47,6 +48,7 @@ app.add_typer(dlq_app, name="dlq")
 app.add_typer(known_app, name="known")
 app.add_typer(policy_app, name="policy")
 app.add_typer(audit_app, name="audit")
+app.add_typer(review_app, name="review")
 app.command()(top)
 app.command()(takedowns)
 app.command()(cost)
@@ -95,11 +97,12 @@ def worker(
     celery.reporter.start()
     celery.books.start()
     celery.watch.start()
+    celery.reviewing.start()
     try:
         lifecycle = attend(desk.settings, celery.lines)
     except SettingsError as error:
         stop(str(error))
-    lifecycle.last_words += [celery.watch.close, celery.books.close, celery.reporter.close]
+    lifecycle.last_words += [celery.reviewing.close, celery.watch.close, celery.books.close, celery.reporter.close]
     try:
         celery.worker_main(_celery_words(names, threads))
     finally:

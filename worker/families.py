@@ -76,3 +76,36 @@ BREAKER_OPEN = Family(
 # ---- the process ----
 
 IN_FLIGHT = Family(name="in_flight", help="Messages in this process's hands", labels=("lane",), dimensions=(("lane",),))
+
+# ---- people ----
+
+_BY_SEVERITY = (("severity",),)
+CASES_WAITING = Family(
+    name="cases_waiting", help="Open cases, counted up to 1,000", labels=("severity",), dimensions=_BY_SEVERITY
+)
+CASES_OVERDUE = Family(
+    name="cases_overdue", help="Of them, those that are overdue", labels=("severity",), dimensions=_BY_SEVERITY
+)
+CASE_OVERDUE_SECONDS = Family(
+    name="case_overdue_seconds",
+    help="By how much the case that was due first is overdue",
+    labels=("severity",),
+    unit="Seconds",
+    dimensions=_BY_SEVERITY,
+)
+RULINGS_PER_HOUR = Family(name="rulings_per_hour", help="Cases that people ruled on, over the last day")
+RULING_SECONDS = Family(
+    name="ruling_seconds",
+    help="From opening a case to the ruling: the median of the last day",
+    labels=("severity",),
+    unit="Seconds",
+    dimensions=_BY_SEVERITY,
+)
+OVERTURN_RATE = Family(
+    name="overturn_rate",
+    help="Share of a rule's cases, 0-1, that people allowed over the last day",
+    labels=("rule",),
+    unit="None",
+    dimensions=(("rule",),),
+)
+REVIEW = (CASES_WAITING, CASES_OVERDUE, CASE_OVERDUE_SECONDS, RULINGS_PER_HOUR, RULING_SECONDS, OVERTURN_RATE)

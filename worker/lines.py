@@ -60,6 +60,10 @@ class Lines:
         """The lines that receive, or have received."""
         return tuple(self._started)
 
+    def serves(self, lane: str) -> bool:
+        """Whether this process receives a lane, or has received it."""
+        return any(line.lane.name == lane for line in self._started)
+
     def start(self, lane: str, deliver: Deliver) -> None:
         """Begin receiving a lane, or receive it again after it was stopped."""
         line = self._lines[lane]

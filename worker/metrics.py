@@ -145,6 +145,12 @@ class Registry:
         with self._lock:
             self._levels[family, labels] = value
 
+    def forget(self, families: Iterable[Family]) -> None:
+        """Tell no level of these any more, until one is set again."""
+        gone = set(families)
+        with self._lock:
+            self._levels = {series: level for series, level in self._levels.items() if series[0] not in gone}
+
     def snapshot(self) -> Snapshot:
         """All series as they are now."""
         with self._lock:

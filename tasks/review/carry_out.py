@@ -17,13 +17,16 @@ from tasks.pipeline import DRY_RUN_WAIT
 from tasks.record.entries import command_entry
 from tasks.record.standing import Standing, Status
 from tasks.restore import TAKEN_DOWN, NotRestorable, restore
-from tasks.review.case import CLOSED, Case, CaseStatus, Kind, Ruling
+from tasks.review.case import Case, CaseStatus, Kind, Ruling
 from tasks.review.rows import Change, change_case, find_case
 from tasks.review.ruling import is_changed
+from tasks.review.settle import closing
 from tasks.review.severity import moment
 
 #: What a mask says of a span that a person chose.
 CHOSEN = "REDACTED"
+#: Seconds until an item is looked at again with which somebody else is busy.
+WAIT_SECONDS = 5.0
 _TIERS = {Kind.ALLOW: Tier.ALLOW, Kind.REDACT: Tier.REDACT, Kind.REJECT: Tier.REJECT, Kind.STRIKE: Tier.REJECT}
 _UNDONE = Skipped("the ruling was undone")
 
@@ -67,6 +70,8 @@ def _act(desk: Desk, case: Case, ruling: Ruling) -> Outcome:
         try:
             outcome = _do(desk, standing, ruling)
         except (NotHeld, NotRestorable) as reason:
+            if getattr(reason, "waits", False):
+                return Retry(WAIT_SECONDS, str(reason), counts=False)
             why = str(reason)
         else:
             if isinstance(outcome, Retry | Parked):
@@ -95,7 +100,7 @@ def _do(desk: Desk, standing: Standing, ruling: Ruling) -> Outcome:
         return restore(desk, standing, by=by, why=why)
     verdict = (_TIERS[ruling.kind], (ruling.rule,) if ruling.rule else ())
     spans = tuple((begin, end, CHOSEN) for begin, end in sorted(ruling.spans))
-    return overrule(desk, standing, verdict, by=by, why=why, spans=spans)
+    return overrule(desk, standing, verdict, by=by, why=why, spans=spans, strikes=ruling.kind is Kind.STRIKE)
 
 
 def _is_taken_down(standing: Standing) -> bool:
@@ -121,17 +126,8 @@ def _close(desk: Desk, case: Case, standing: Standing, ruling: Ruling, *, result
         **({"not_done": why} if why else {}),
     )
     desk.audit.append([entry])
-    now = moment(desk.now())
-    put = {
-        "status": CaseStatus.CLOSED.value,
-        "result": result,
-        "closed_at": now,
-        "queue": f"{CLOSED}{now[:13]}",
-        "rank": now,
-    }
-    note = {"at": now, "event": "closed", "by": "machine", "result": result, **({"why": why} if why else {})}
     try:
-        closed = Change(put=put, note=note)
+        closed = closing(moment(desk.now()), by="machine", result=result, why=why)
         change_case(desk, case.case_id, closed, only_if={"status": CaseStatus.ACTING, "ruling_id": ruling.ruling_id})
     except Moved:
         return

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -55,6 +56,11 @@ class Load:
     def more(self) -> bool:
         """Whether more wait than were counted."""
         return self.waiting >= COUNTED
+
+    def overdue_seconds(self, now: datetime) -> float:
+        """By how much the one that is due first is overdue; 0 where none is."""
+        late = (now - datetime.fromisoformat(self.due_first)).total_seconds() if self.due_first else 0.0
+        return max(0.0, round(late, 3))
 
 
 def open_case(desk: Desk, standing: Standing) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from tasks.aws.faults import Moved
 from tasks.decide.document import nearest
 from tasks.decide.review_file import RULE_KINDS
 from tasks.decide.rule_path import path_of
-from tasks.decide.taxonomy import PATHS, known_path
+from tasks.decide.taxonomy import UnknownLabel, full_path
 from tasks.desk import Desk
 from tasks.detect.kind import Kind as Readable
 from tasks.intake.message import RulingGiven, write_ruling
@@ -138,10 +138,10 @@ def named_rule(desk: Desk, name: str) -> str:
     if kind not in RULE_KINDS:
         raise NotARuling(f"{name!r} names no rule{nearest(kind, RULE_KINDS)}; they look like moderation/Weapons")
     if kind == "moderation":
-        path = known_path(rest)
-        if path is None:
-            raise NotARuling(f"{name!r} names no rule{nearest(rest, PATHS)}")
-        return f"moderation/{path}"
+        try:
+            return f"moderation/{full_path(rest)}"
+        except UnknownLabel as unknown:
+            raise NotARuling(str(unknown)) from None
     own = tuple(one.name for one in desk.policy.rules.combinations)
     names = own if kind == "rules" else RULE_KINDS[kind]
     if names and rest not in names and not rest.startswith(("topic/", "reject/", "hold/")):

@@ -17,15 +17,13 @@ def settle(desk: Desk, standing: Standing, *, by: str, why: str) -> None:
 
     A case that somebody has claimed is left to them: whatever they rule then, they are told how the item stands.
     """
-    now, result = moment(desk.now()), standing.status.value
-    put = {
-        "status": CaseStatus.CLOSED.value,
-        "result": result,
-        "closed_at": now,
-        "queue": f"{CLOSED}{now[:13]}",
-        "rank": now,
-    }
-    note = {"at": now, "event": "closed", "by": by, "result": result, "why": why}
+    closed = closing(moment(desk.now()), by=by, result=standing.status.value, why=why)
     with suppress(Moved):
-        closed = Change(put=put, drop=("place",), note=note)
         change_case(desk, standing.item.id, closed, only_if={"status": CaseStatus.OPEN.value})
+
+
+def closing(now: str, *, by: str, result: str, why: str = "") -> Change:
+    """What closes a case, at a moment as `moment` writes it."""
+    put = {"status": CaseStatus.CLOSED.value, "result": result, "closed_at": now, "rank": now}
+    note = {"at": now, "event": "closed", "by": by, "result": result, **({"why": why} if why else {})}
+    return Change(put=put | {"queue": f"{CLOSED}{now[:13]}"}, drop=("place",), note=note)
