@@ -28,6 +28,7 @@ from tasks.decide.accounts import (
 from tasks.decide.rendition import is_of_rejected
 from tasks.desk import Desk
 from tasks.detect.finding import Finding
+from tasks.post import key_of
 from tasks.record.accounts import Account, Accounts
 from tasks.record.standing import Standing
 
@@ -162,7 +163,7 @@ def accounts_of(desk: Desk) -> Accounts:
 def _strike_of(desk: Desk, standing: Standing) -> Strike:
     item, rules, at = standing.item, desk.policy.accounts, _decided_at(desk, standing)
     parts = {part.location for part in standing.parts}
-    parts |= {f"s3://{item.bucket}/{found.part}" for found in standing.findings if found.label == _PART}
+    parts |= {f"s3://{item.bucket}/{key_of(found.part)}" for found in standing.findings if found.label == _PART}
     return Strike(
         id=_digest(item.id, standing.policy_version, at.isoformat()),
         location=item.location,

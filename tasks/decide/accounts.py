@@ -205,7 +205,8 @@ def _unsettled(log: Log, since: datetime) -> tuple[Mark, ...]:
     left: list[Mark] = []
     for mark in log:
         if isinstance(mark, Lift) and mark.at < since:
-            left = [one for one in left if isinstance(one, Lift) or not mark.covers(one)]
+            kept = _left([one for one in left if isinstance(one, Strike)], mark)
+            left = [one for one in left if isinstance(one, Lift) or one in kept]
         elif isinstance(mark, Lift) or mark.until >= since:
             left.append(mark)
     return tuple(left)

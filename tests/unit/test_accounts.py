@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tasks.decide.accounts import (
     CLEAR,
+    FORGIVEN,
     LEFT_MARKS,
     MOST_MARKS,
     NO_ACCOUNTS,
@@ -25,6 +26,7 @@ from tasks.decide.accounts import (
     changes,
     counting,
     falls_at,
+    lifted_by,
     place,
     points,
     step_at,
@@ -192,6 +194,14 @@ def test_a_post_counts_instead_of_its_parts_and_they_again_without_it() -> None:
     assert points(counting([*log, lift("post", at=3)], day(3))) == 3
     # What is struck after the post is another violation.
     assert points(counting([*log, strike("a", at=4)], day(4))) == 4
+
+
+def test_a_post_is_forgiven_with_its_parts() -> None:
+    log: list[Mark] = [strike("a"), strike("post", at=1, instead_of=["a"]), replace(lift("post", at=2), why=FORGIVEN)]
+    assert counting(log, day(3)) == ()
+    assert [one.id for one in lifted_by(log, log[2].id)] == ["post@1"]
+    assert tidied(log, day(2) + SETTLED) == tuple(log)
+    assert tidied(log, day(2.1) + SETTLED) == ()
 
 
 def test_a_long_log_keeps_its_newest_marks_and_the_count_of_all() -> None:
