@@ -56,6 +56,7 @@ from tasks.record.entries import entries_of
 from tasks.record.standing import Standing, Status
 from tasks.record.state import Older, Taken
 from tasks.shadow import shadow_beside
+from tasks.under import under_its_own
 from tasks.video import look_in, look_in_later
 
 #: Where an item's own tag still decides what the public sees of it.
@@ -207,7 +208,8 @@ def resume(desk: Desk, known: Standing) -> Outcome:
 
 def begin_video(desk: Desk, standing: Standing, job: Job) -> Outcome:
     """Record that a job is looking at a video, and look in on it later."""
-    standing = replace(standing, job_id=job.id, job_started_at=desk.now(), detectors=looked())
+    version = desk.policy.version
+    standing = replace(standing, job_id=job.id, job_started_at=desk.now(), detectors=looked(), policy_version=version)
     try:
         known = desk.state.begin(desk.spending.charged(standing))
     except Older:
@@ -228,6 +230,7 @@ def check_video(desk: Desk, check: VideoCheck, *, told: bool = False) -> Outcome
     if standing.status is not Status.PENDING or standing.decided:
         return resume(desk, standing)
     note_item(check.item, surface=standing.surface)
+    desk = under_its_own(desk, standing)
     try:
         job_id, findings = look_in(desk, standing, job_id=check.job_id)
     except Gone:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +15,8 @@ from fleet import Fleet, running_fleet, until
 
 from config.settings import CONFIG
 from tasks.decide.policy_file import parse_policy
+from tasks.moderation import handle
+from tasks.pipeline import RUNNING
 from tasks.record.policies import Policies
 from tasks.record.standing import Standing, Status
 from tests.contract.command import Said, run
@@ -130,3 +133,24 @@ def test_the_shadow_was_decided_beside_it_and_never_acted_on(told: SimpleNamespa
 def test_the_one_before_the_first_cannot_be_gone_back_to(told: SimpleNamespace) -> None:
     done = told.story.policy("rollback")
     assert (done.code, "there is none before it" in done.err) == (1, True)
+
+
+def test_a_video_ends_under_the_policy_it_began_with_though_its_job_outlasts_that(
+    unserved: Fleet, media: SimpleNamespace, unique: str
+) -> None:
+    body = bytes(media.video([media.picture()], seconds_each=0.2, card={"labels": {"Weapons": 97.5}}))
+    put = unserved.put(f"feed/{unique}.mp4", body + unique.encode())
+    desk = unserved.desk
+    Policies(desk.aws, desk.settings.items_table).store(OLD, TEXT)
+    assert handle(replace(desk, policy=parse_policy(TEXT)), unserved.event_of(put), attempt=1) == RUNNING
+    milder = parse_policy(TEXT.replace("Weapons: {hold: 60, reject: 90}", "Weapons: {ignore: true}"))
+
+    def look_in() -> bool:
+        for check in unserved.drain(unserved.settings.queue_url("video")):
+            handle(replace(desk, policy=milder), check, attempt=1)
+        found = unserved.standing(put)
+        return found is not None and found.status is not Status.PENDING
+
+    until(look_in, what="the end of the video")
+    ended = unserved.ended(put)
+    assert (ended.status, ended.policy_version) == (Status.REJECTED, OLD)

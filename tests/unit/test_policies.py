@@ -15,7 +15,10 @@ from config.settings import CONFIG, Settings
 from tasks.aws.session import Aws
 from tasks.decide.policy_file import PolicyError, parse_policy
 from tasks.desk import Desk
+from tasks.item import Item
 from tasks.record.policies import MOST_BYTES, Change, How, Meanwhile, Policies, TooLarge, UnknownPolicy
+from tasks.record.standing import Standing, Status
+from tasks.under import under_its_own
 from worker.families import POLICY_STALE
 from worker.in_force import Unfit, Watch, as_in_force, note_file, succeeding, told
 from worker.metrics import Registry
@@ -116,6 +119,11 @@ class Recording:
 
     def __getattr__(self, name: str) -> object:
         return self._others.get(name) or getattr(self._client, name)
+
+
+def begun(version: str) -> Standing:
+    item = Item(bucket="b", key="feed/x", version_id="v", etag="e", size=1, sequencer="", event_time=FRIDAY)
+    return Standing(item=item, status=Status.PENDING, policy_version=version)
 
 
 @dataclass
@@ -219,6 +227,28 @@ class TestAProcess:
     def test_times_never_run_backwards_where_clocks_differ(self, desk: Desk) -> None:
         last = change(7, hours=1)
         assert succeeding(last, desk, version=OLD, how=How.ROLLBACK, by="ana").at == last.at
+
+
+class TestAnItem:
+    """Of which a later run, such as a check of a video's job, is told by its row under which policy it began."""
+
+    @pytest.mark.parametrize(
+        ("stored", "ends_under"),
+        [({OLD: TEXT}, OLD), ({}, NEW), ({OLD: "surfaces: 3\n"}, NEW)],
+        ids=["stored", "not stored", "not to be read any more"],
+    )
+    def test_ends_under_the_policy_it_began_with_where_that_is_stored(
+        self, desk: Desk, store: Policies, stored: dict[str, str], ends_under: str
+    ) -> None:
+        for version, text in stored.items():
+            store.store(version, text)
+        now = replace(desk, policy=parse_policy(STRICTER))
+        assert under_its_own(now, begun(OLD)).policy.version == ends_under
+
+    @pytest.mark.parametrize("version", ["", OLD])
+    def test_costs_no_read_where_nothing_has_changed(self, wired: Desk, version: str) -> None:
+        """Without an AWS to ask."""
+        assert under_its_own(wired, begun(version)) is wired
 
 
 class TestTheWatch:
