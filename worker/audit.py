@@ -97,7 +97,7 @@ def verify_log(
     """
     desk = open_desk()
     begin, end = _range(desk, since, until)
-    heads = Heads(desk.aws, desk.settings.items_table)
+    heads = Heads(desk.aws, desk.settings.items_table, desk.settings.audit_bucket)
     try:
         with _progress("verifying", begin, end) as seen:
             said = verify(desk.aws, bucket=desk.settings.audit_bucket, heads=heads, since=begin, until=end, seen=seen)

@@ -86,7 +86,7 @@ def _audit(settings: Settings, aws: Aws, spending: Spending) -> AuditLog:
         writer=writer_name(),
         now=utc_now,
         riders=spending.take,
-        heads=Heads(aws, settings.items_table),
+        heads=Heads(aws, settings.items_table, settings.audit_bucket),
     )
 
 

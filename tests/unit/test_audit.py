@@ -298,7 +298,7 @@ class TestHeads:
 
     @pytest.fixture
     def heads(self, aws: Aws, items_table: str) -> Heads:
-        return Heads(aws, items_table)
+        return Heads(aws, items_table, BUCKET)
 
     def log(self, aws: Aws, heads: Heads, *clock: datetime) -> AuditLog:
         times = iter(clock or [NOW] * 99)

@@ -23,7 +23,7 @@ class Log:
     """An audit log of writers "a" and "b", an object each in every hour for four hours, over midnight."""
 
     def __init__(self, aws: Aws, table: str) -> None:
-        self.aws, self.heads = aws, Heads(aws, table)
+        self.aws, self.heads = aws, Heads(aws, table, BUCKET)
         aws.s3.create_bucket(Bucket=BUCKET)
         self.now = NOW
         self.writers = {
