@@ -60,6 +60,7 @@ def _sometimes(standing: Standing) -> list[tuple[str, str]]:
     """What only some items have."""
     rows = [("content_id", standing.content_id), *(("part", part.key) for part in standing.parts)]
     rows.append(("looked at as", standing.reused_from))
+    rows.append(("not taken down", f"{', '.join(standing.braked)}, but for the brake" if standing.braked else ""))
     rows.append(("legal hold", f"until {standing.held_until}" if standing.held_until else ""))
     rows.append(("DRY RUN", f"nobody did: {', '.join(standing.would or ('nothing',))}" if standing.dry_run else ""))
     rows.append(("post", f"{standing.post_status} with {standing.post}" if standing.post else ""))

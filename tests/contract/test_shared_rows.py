@@ -19,6 +19,7 @@ from tasks.aws.ration import LONGEST_WAIT, Ration
 from tasks.aws.session import Aws
 from tasks.aws.slots import Slots
 from tasks.item import Item
+from tasks.record.brake import Takedowns
 from tasks.record.policies import Change, How, Meanwhile, Policies
 from tasks.record.standing import Standing, Status
 from tasks.record.state import State, Taken
@@ -34,18 +35,18 @@ def world(cloud: LocalCloud) -> tuple[Aws, Settings]:
     return connected(cloud)
 
 
-def at_once(work: Callable[[int], None]) -> None:
+def at_once(work: Callable[[int], None], *, threads: int = THREADS) -> None:
     """Run `work` on many threads, none of which begins before all are there."""
-    barrier = threading.Barrier(THREADS)
+    barrier = threading.Barrier(threads)
 
     def run(number: int) -> None:
         barrier.wait()
         work(number)
 
-    threads = [threading.Thread(target=run, args=(number,)) for number in range(THREADS)]
-    for thread in threads:
+    running = [threading.Thread(target=run, args=(number,)) for number in range(threads)]
+    for thread in running:
         thread.start()
-    for thread in threads:
+    for thread in running:
         thread.join()
 
 
@@ -182,3 +183,27 @@ def test_of_many_who_put_a_policy_in_force_at_once_one_does_and_the_others_are_t
     assert [one.number for one in history] == [1, 2, 3]
     assert sorted(told) == sorted([1, 2, 3] * (THREADS - 1))
     assert store.in_force() == history[-1]
+
+
+def test_of_a_hundred_takedowns_at_once_as_many_go_on_as_the_quota_says(
+    world: tuple[Aws, Settings], unique: str
+) -> None:
+    aws, settings = world
+    takedowns = Takedowns(aws, settings.items_table)
+    quotas, ended = {"overall": 10, unique: 20}, dict[int, str | None]()
+    # Of any other time than now, in whose rows other tests may count.
+    at = datetime(2031, 1, 1, 12, 2, 30, tzinfo=UTC)
+
+    def work(number: int) -> None:
+        # Each of fifty items is delivered twice at the same moment.
+        item = f"{number // 2:02d}{unique}"
+        ended[number] = takedowns.count(item, surface=unique, quotas=quotas, at=at)
+
+    at_once(work, threads=100)
+    passed = {number // 2 for number, full in ended.items() if full is None}
+    assert len(passed) == 10
+    assert {full for full in ended.values() if full} == {"overall"}
+    assert takedowns.counted(at) == {"overall": 10, unique: 10}
+    # Those that were let through are, again; nobody else is.
+    again = {takedowns.count(f"{item:02d}{unique}", surface=unique, quotas=quotas, at=at) for item in passed}
+    assert again == {None}

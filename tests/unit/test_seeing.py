@@ -19,6 +19,7 @@ from tasks.outcome import Done, Outcome, Parked, Retry, Skipped
 from tasks.record.standing import Standing, Status
 from worker.delivery import Delivery, headers_of
 from worker.families import (
+    BRAKED,
     DECISION_MS,
     FAIL_OPEN,
     ITEM_CALLS,
@@ -229,3 +230,15 @@ def test_a_message_that_brings_a_trace_keeps_it(seeing: Seeing, lines: list[dict
     assert (headers["sent_ms"], headers["trace"]) == (17, brought)
     run(seeing, Done("rejected"), STANDING, delivery=replace(DELIVERY, trace=headers["trace"]))
     assert lines[0]["trace"] == brought
+
+
+def test_what_the_brake_holds_is_counted_by_its_quota_and_what_people_end_is_no_time_to_takedown(
+    seeing: Seeing,
+) -> None:
+    held = replace(STANDING, status=Status.HELD, tier=2, rules=("brake/feed",), braked=STANDING.rules)
+    word = {"event": "overruled", "tier": 3, "rules": list(STANDING.rules), "by": "kim", "why": "w", "at": "t"}
+    confirmed = replace(held, status=Status.REJECTED, tier=3, rules=STANDING.rules, history=(word,))
+    run(seeing, Done("done"), held, confirmed, replace(held, rules=("brake/overall",), time_to_takedown_ms=None))
+    now = seeing.registry.snapshot()
+    assert (now.total(BRAKED), now.total(BRAKED, scope="feed"), now.total(BRAKED, scope="overall")) == (2, 1, 1)
+    assert now.spread(TAKEDOWN_MS).count == 1
