@@ -33,7 +33,7 @@ def _bound(ask: Callable[[Desk], object], desk: Desk) -> Probe:
 
 
 def _s3(desk: Desk) -> None:
-    for bucket in (desk.settings.uploads_bucket, desk.settings.quarantine_bucket, desk.settings.audit_bucket):
+    for bucket in (*desk.settings.uploads_buckets, desk.settings.quarantine_bucket, desk.settings.audit_bucket):
         call(desk.aws.store, desk.aws.s3.head_bucket, Bucket=bucket)
 
 
@@ -51,6 +51,8 @@ def _sns(desk: Desk) -> None:
 
 
 def _cloudfront(desk: Desk) -> None:
-    if desk.settings.distribution_id is not None:
+    settings = desk.settings
+    named = (settings.distribution_id, *settings.distributions.values())
+    for distribution in dict.fromkeys(one for one in named if one is not None):
         with suppress(Denied):
-            call(desk.aws.store, desk.aws.cloudfront.get_distribution, Id=desk.settings.distribution_id)
+            call(desk.aws.store, desk.aws.cloudfront.get_distribution, Id=distribution)
