@@ -11,9 +11,11 @@ from typing import Any
 
 from config.lanes import LANES, Lane
 from tasks.aws.calls import call
-from tasks.aws.faults import Denied, Fault, Permanent
+from tasks.aws.faults import Denied, Fault, Gone, Permanent
 from tasks.desk import Desk
+from worker.bucket_policy import hidden_keys, readers_of_versions, to_be_hidden
 from worker.in_force import Unfit, told
+from worker.originals import Unkept, originals
 
 #: The top-level names that this application's modules have; two owners of one name break in odd places.
 NAMES = ("worker", "tasks", "config")
@@ -55,7 +57,7 @@ def necessities(desk: Desk) -> Iterator[tuple[str, Callable[[], str]]]:
     yield "policy", lambda: _policy(desk)
     for lane in LANES.values():
         yield f"queue {lane.name}", lambda lane=lane: _queue(desk, lane)  # type: ignore[misc]
-    for bucket in (settings.uploads_bucket, settings.quarantine_bucket, settings.audit_bucket):
+    for bucket in (*settings.uploads_buckets, settings.quarantine_bucket, settings.audit_bucket):
         yield f"bucket {bucket}", lambda bucket=bucket: _bucket(desk, bucket)  # type: ignore[misc]
     for table in (settings.items_table, settings.cases_table):
         yield f"table {table}", lambda table=table: _table(desk, table)  # type: ignore[misc]
@@ -63,14 +65,20 @@ def necessities(desk: Desk) -> Iterator[tuple[str, Callable[[], str]]]:
     if (ended := settings.video_topic_arn) is not None:
         yield "video jobs topic", lambda: _topic(desk, ended)
     yield "first looks", lambda: first_looks(desk)
+    yield "surfaces", lambda: edges(desk)
     yield "takedowns", lambda: _takedowns(desk)
 
 
 def _checks(desk: Desk) -> Iterator[tuple[str, Callable[[], str]]]:
     yield from necessities(desk)
-    yield "upload events", lambda: _notification(desk)
+    for bucket in desk.settings.uploads_buckets:
+        more = "" if bucket == desk.settings.uploads_bucket else f" of {bucket}"
+        yield f"upload events{more}", lambda bucket=bucket: _notification(desk, bucket)  # type: ignore[misc]
+    yield "audit log", lambda: audit_lock(desk)
     yield "daily caps", lambda: _caps(desk)
     yield "before surfaces", lambda: before_surfaces(desk)
+    yield "older versions", lambda: older_versions(desk)
+    yield "originals", lambda: _originals(desk)
     yield "images (Rekognition)", lambda: ask_rekognition(desk)
     yield "guardrail (Bedrock)", lambda: ask_guardrail(desk)
     yield "personal data (Comprehend)", lambda: ask_comprehend(desk)
@@ -88,6 +96,13 @@ def _policy(desk: Desk) -> str:
         return told(desk)
     except Unfit as unfit:
         raise Sick(str(unfit)) from None
+
+
+def _originals(desk: Desk) -> str:
+    try:
+        return originals(desk)
+    except Unkept as why:
+        raise Sick(str(why)) from None
 
 
 def _takedowns(desk: Desk) -> str:
@@ -124,8 +139,21 @@ def _bucket(desk: Desk, bucket: str) -> str:
     return f"versioning {answer.get('Status', 'off')}"
 
 
-def _notification(desk: Desk) -> str:
-    bucket = desk.settings.uploads_bucket
+def audit_lock(desk: Desk) -> str:
+    """The audit log shows what was done to it; that nothing is, and that no last lines go, is the lock's to see to."""
+    bucket = desk.settings.audit_bucket
+    try:
+        answer = call(desk.aws.store, desk.aws.s3.get_object_lock_configuration, Bucket=bucket)
+    except Gone:
+        raise Sick(f"{bucket} has no Object Lock: who may delete objects may cut the log; switch it on") from None
+    retention = answer["ObjectLockConfiguration"].get("Rule", {}).get("DefaultRetention")
+    if not retention:
+        raise Sick(f"{bucket} has Object Lock but no default retention: what is written there is not protected")
+    days = retention.get("Days") or retention["Years"] * 365
+    return f"{retention['Mode'].lower()}, {days} days"
+
+
+def _notification(desk: Desk, bucket: str) -> str:
     answer = call(desk.aws.store, desk.aws.s3.get_bucket_notification_configuration, Bucket=bucket)
     queues = [entry["QueueArn"] for entry in answer.get("QueueConfigurations", [])]
     queue = desk.settings.queue_url("uploads").rsplit("/", 1)[1]
@@ -146,24 +174,46 @@ def _caps(desk: Desk) -> str:
 
 
 def before_surfaces(desk: Desk) -> str:
-    """The policy file's `before` prefixes and the bucket policy's must be the same, or uploads show unseen."""
-    bucket = desk.settings.uploads_bucket
-    text = call(desk.aws.store, desk.aws.s3.get_bucket_policy, Bucket=bucket)["Policy"]
-    wanted = {surface.prefix for surface in desk.policy.surfaces if surface.visibility == "before"}
-    guarded = set(_guarded_prefixes(json.loads(text), bucket))
-    if wanted != guarded:
-        raise Sick(f"`before` prefixes differ: the policy has {sorted(wanted)}, the bucket policy {sorted(guarded)}")
-    return f"{', '.join(sorted(wanted)) or 'none'}"
+    """The policy file's `before` keys and each bucket policy's must be the same, or uploads show unseen."""
+    said: dict[str, set[str]] = {}
+    for bucket in desk.settings.uploads_buckets:
+        wanted = to_be_hidden(desk.policy.surfaces, bucket)
+        hidden = hidden_keys(_policy_of(desk, bucket), bucket)
+        if wanted != hidden:
+            differ = f"the policy has {sorted(wanted)}, the bucket policy {sorted(hidden)}"
+            raise Sick(f"`before` surfaces of {bucket} differ: {differ}")
+        said[bucket] = wanted
+    return ", ".join(sorted(set().union(*said.values()))) or "none"
 
 
-def _guarded_prefixes(document: dict[str, Any], bucket: str) -> Iterator[str]:
-    statements = document.get("Statement", [])
-    for statement in statements if isinstance(statements, list) else [statements]:
-        tags = statement.get("Condition", {}).get("StringNotEquals", {})
-        if statement.get("Effect") == "Deny" and tags.get("s3:ExistingObjectTag/moderation") == "allowed":
-            resources = statement["Resource"]
-            for resource in resources if isinstance(resources, list) else [resources]:
-                yield resource.split(f":::{bucket}/", 1)[-1].removesuffix("*")
+def older_versions(desk: Desk) -> str:
+    """An upload that was replaced before anybody looked at it lies beneath the newer one, unjudged."""
+    for bucket in desk.settings.uploads_buckets:
+        if readers := readers_of_versions(_policy_of(desk, bucket)):
+            what = f"{', '.join(readers)} in the bucket policy of {bucket} lets the public read older versions"
+            raise Sick(f"{what}, replaced uploads among them that nobody looked at: take s3:GetObjectVersion away")
+    return "the public reads current versions only"
+
+
+def edges(desk: Desk) -> str:
+    """What is set for a surface or a bucket that there is not would leave something unpurged."""
+    settings = desk.settings
+    names = {*(surface.name for surface in desk.policy.surfaces), *settings.uploads_buckets}
+    if unknown := sorted({*settings.distributions, *settings.public_urls} - names):
+        raise Sick(f"MODFLEET_DISTRIBUTIONS or MODFLEET_PUBLIC_URLS name no surface and no uploads bucket: {unknown}")
+    elsewhere = {bucket for surface in desk.policy.surfaces for bucket in surface.buckets}
+    if strange := sorted(elsewhere - set(settings.uploads_buckets)):
+        raise Sick(f"surfaces of buckets that are not in MODFLEET_MORE_UPLOADS_BUCKETS: {', '.join(strange)}")
+    served = [settings.distribution_id, *settings.distributions.values()]
+    return f"purged: {', '.join(sorted({one for one in served if one})) or 'nothing'}"
+
+
+def _policy_of(desk: Desk, bucket: str) -> dict[str, Any]:
+    try:
+        text = call(desk.aws.store, desk.aws.s3.get_bucket_policy, Bucket=bucket)["Policy"]
+    except Gone:
+        return {}
+    return dict(json.loads(text))
 
 
 def _table(desk: Desk, table: str) -> str:

@@ -42,7 +42,8 @@ _MEANINGS: dict[type[Fault], str] = {
     """,
     # 405 is S3's word for a version that is a delete marker.
     Gone: """
-        NoSuchKey NoSuchVersion NoSuchUpload NoSuchTagSet ObjectLockConfigurationNotFoundError 404 405 MethodNotAllowed
+        NoSuchKey NoSuchVersion NoSuchUpload NoSuchTagSet NoSuchLifecycleConfiguration
+        ObjectLockConfigurationNotFoundError 404 405 MethodNotAllowed
         MessageNotInflight AWS.SimpleQueueService.MessageNotInflight ReceiptHandleIsInvalid InvalidIdFormat
     """,
     Moved: "ConditionalCheckFailedException PreconditionFailed 412",

@@ -34,8 +34,13 @@ def assert_everything_once(fleet: Fleet, ends: Ends, *, within: float, parked: i
     for put, status in ends.items():
         _assert_recorded_once(standings[put])
         _assert_told_once(about[put.version], standings[put])
-        assert len({notice["notice_id"] for notice in fleet.notices(put)}) == (status in _TOLD), put.key
+        assert len({notice["notice_id"] for notice in fleet.notices(put)}) == _is_told(standings[put]), put.key
         _LOOKS[status](fleet, put)
+
+
+def _is_told(standing: Standing) -> bool:
+    """Of a hold the uploader is told only where it hides."""
+    return standing.status in _TOLD or (standing.status is Status.HELD and "hide" in standing.plan)
 
 
 def all_ended(fleet: Fleet, puts: list[Put], *, within: float) -> dict[Put, Standing]:

@@ -49,7 +49,9 @@ class TestDoctor:
         assert list(checks)[: len(CHECKS)] == CHECKS
         assert {f"bucket {bucket}", "upload events", "before surfaces"} <= set(checks)
         assert {"images (Rekognition)", "guardrail (Bedrock)", "personal data (Comprehend)"} <= set(checks)
-        assert checks["before surfaces"]["detail"] == "avatars/"
+        assert checks["originals"]["detail"].startswith("kept 365 days, decisions can be appealed for 184")
+        assert checks["before surfaces"]["detail"] == "avatars/*"
+        assert checks["older versions"]["ok"]
 
     def test_names_each_broken_thing_and_only_those(
         self, modfleet: Callable[..., Said], cloud: LocalCloud, clients: SimpleNamespace, unique: str
@@ -81,7 +83,9 @@ class TestDoctor:
             f"bucket {unique}-none",
             f"table {unique}-none",
             "images (Rekognition)",
+            "originals",
         }
+        assert "NoSuchBucket" in wrong["originals"]
         assert "VisibilityTimeout is 30, the lane table says 60" in wrong["queue rescan"]
         assert "maxReceiveCount above the lane's 6 attempts" in wrong["queue video"]
         assert "NonExistentQueue" in wrong["queue rulings"] or "QueueDoesNotExist" in wrong["queue rulings"]
@@ -120,8 +124,8 @@ class TestDoctor:
         assert said.code == 1
         wrong = {finding["check"]: finding["detail"] for finding in said.json if not finding["ok"]}
         assert set(wrong) == {"upload events", "before surfaces"}
-        assert "['avatars/']" in wrong["before surfaces"]
-        assert "['covers/']" in wrong["before surfaces"]
+        assert "['avatars/*']" in wrong["before surfaces"]
+        assert "['covers/*']" in wrong["before surfaces"]
         assert "s3:ObjectCreated:*" in wrong["upload events"]
 
     def test_marks_what_is_broken_for_a_person(self, modfleet: Callable[..., Said], unique: str) -> None:

@@ -264,11 +264,12 @@ def test_whoever_must_know_is_told_once(case: Case, served: Fleet, uploaded: Upl
     put = uploaded[case.name]
     standing = served.ended(put)
     notices, opened = served.notices(put), served.case(put)
-    if case.tier in (Tier.REJECT, Tier.REDACT):
-        assert [notice["grounds"] for notice in notices] == [list(standing.rules)]
-        assert notices[0]["uploader"] == standing.uploader
-    else:
-        assert notices == []
+    told = {Tier.REJECT: ["removed"], Tier.REDACT: ["masked"], Tier.HOLD: ["hidden"] if case.hidden else []}
+    assert [notice["occasion"] for notice in notices] == told.get(case.tier, [])
+    for notice in notices:
+        assert (notice["grounds"], notice["uploader"]) == (list(standing.rules), standing.uploader)
+        assert set(notice["texts"]) == {"en", "de", "fr", "es"}
+        assert notice["decision_facts"] == standing.reasons["decision_facts"]
     assert (opened is not None) == (case.tier is Tier.HOLD)
     assert opened is None or (opened["location"], opened["status"]) == (put.location, "open")
 
