@@ -67,7 +67,7 @@ def notify_back(desk: Desk, standing: Standing) -> dict[str, Any]:
 
 
 def notice_id(standing: Standing, occasion: str) -> str:
-    """The same for the same decision about the same upload, and so is the DSA database's `puid`."""
+    """The same for the same decision about the same upload, whichever run tells of it."""
     return f"{standing.item.id[:32]}-{standing.policy_version}-{occasion}"
 
 
