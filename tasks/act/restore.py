@@ -11,9 +11,9 @@ from tasks.act.missing import Missing, item_expected
 from tasks.act.purge import invalidate
 from tasks.act.quarantine import MAX_COPY_BYTES, quarantine_key
 from tasks.act.tag import TAG, with_verdict
-from tasks.act.verify import ask_public, is_another
+from tasks.act.verify import PATIENCE, ask_public, is_another, look_after, waits
 from tasks.aws.calls import call
-from tasks.aws.faults import Gone, Moved, Transient
+from tasks.aws.faults import Gone, Moved, Transient, Withheld
 from tasks.desk import Desk
 from tasks.item import Item
 from tasks.record.standing import Standing, Status
@@ -23,7 +23,11 @@ _SAID = ("CacheControl", "ContentDisposition", "ContentEncoding", "ContentLangua
 
 
 class NotServed(Transient):
-    """The public URL does not serve yet what was put back (a CDN takes a while to forget)."""
+    """The public URL does not serve what was put back."""
+
+
+class Remembering(NotServed, Withheld):
+    """It does not, but the CDN may not have had the time to forget what was there before."""
 
 
 def put_back(desk: Desk, standing: Standing) -> dict[str, Any]:
@@ -55,7 +59,10 @@ def verify_back(desk: Desk, standing: Standing) -> dict[str, Any]:
         return {"http": answer.status}
     there = current(desk, standing.item)
     if there and there["ETag"].strip('"') == restored["etag"]:
-        raise NotServed(f"HTTP {answer.status}", call="public.Head")
+        said, waited = f"HTTP {answer.status}", waits(desk, standing)
+        if waited < PATIENCE:
+            raise Remembering(said, call="public.Head", retry_after=look_after(waited))
+        raise NotServed(said, call="public.Head")
     # Whoever owns it has changed or deleted it since.
     return {"http": answer.status, "changed": True}
 
