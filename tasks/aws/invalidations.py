@@ -48,6 +48,11 @@ class Invalidations:
         chunks = [tuple(paths[at : at + MOST_PATHS]) for at in range(0, len(paths), MOST_PATHS)]
         return [self._send(aws, distribution, _Wish(chunk, _name(reference, chunk))) for chunk in chunks]
 
+    def waiting(self, distribution: str) -> list[str]:
+        """The references of what waits for the call that is under way."""
+        with self._lock:
+            return [wish.reference for wish in self._waiting.get(distribution, ())]
+
     def _send(self, aws: Aws, distribution: str, wish: _Wish) -> str:
         with self._lock:
             waiting = self._waiting.get(distribution)
@@ -79,11 +84,14 @@ class Invalidations:
         finally:
             with self._lock:
                 waiting = self._waiting[distribution]
+                # Whoever joined a leader that died before CloudFront answered is in line again.
+                waiting.extendleft(one for one in reversed(batch[1:]) if not one.done)
                 following = waiting.popleft() if waiting else None
                 if following is None:
                     del self._waiting[distribution]
             for one in (*batch[1:], *((following,) if following else ())):
-                one.woken.set()
+                if one.done or one is following:
+                    one.woken.set()
 
     def _join(self, distribution: str, paths: int) -> list[_Wish]:
         joined: list[_Wish] = []
