@@ -1,0 +1,49 @@
+"""The queue: what waits, and the next case for whoever is free."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import RedirectResponse, Response
+
+from tasks.review.cases import in_order, workload
+from tasks.review.claims import claim_next, claims_of
+from worker.console.door import permits
+from worker.console.pages import page
+from worker.console.roles import Permission
+from worker.console.sessions import Visitor
+
+router = APIRouter()
+
+#: Rows of the queue that are shown; nobody works from further down.
+ROWS = 50
+
+Reviewing = Annotated[Visitor, Depends(permits(Permission.REVIEW))]
+
+
+@router.get("/")
+def show(request: Request, visitor: Reviewing) -> Response:
+    """What waits, in its order, and how much there is of it."""
+    desk, reviewer = request.app.state.console.desk, visitor.reviewer
+    offered = (case for case in in_order(desk, surfaces=reviewer.surfaces, escalated=False) if reviewer.wants(case))
+    senior = in_order(desk, surfaces=reviewer.surfaces, escalated=True) if reviewer.senior else iter(())
+    return page(
+        request,
+        "queue.html",
+        visitor=visitor,
+        cases=list(islice(offered, ROWS)),
+        escalated=list(islice(senior, ROWS)),
+        loads=[load for load in workload(desk) if load.waiting],
+        mine=claims_of(desk, visitor.name),
+    )
+
+
+@router.post("/next")
+def take_next(request: Request, visitor: Reviewing) -> Response:
+    """Claim the next case, or go on with the one that is theirs already."""
+    desk = request.app.state.console.desk
+    mine = claims_of(desk, visitor.name)
+    case = mine[0] if mine else claim_next(desk, visitor.reviewer)
+    return RedirectResponse(f"/cases/{case.case_id}" if case else "/", status_code=303)
