@@ -115,9 +115,9 @@ def _listed(desk: Desk, bucket: str, pattern: str, *, of: str) -> Iterator[str |
 
 
 def _do(desk: Desk, standing: Standing, one: Item, perform: Performer) -> dict[str, Any]:
-    """One action on one rendition, which has no receipts of its own."""
+    """One action on one rendition; the item's receipts say how far all of it has come."""
     try:
-        return perform(desk, replace(standing, item=one, parts=(), receipts={}))
+        return perform(desk, replace(standing, item=one, parts=()))
     except Missing as why:
         return {"missing": why.status.value}
 
