@@ -130,11 +130,6 @@ def test_the_shadow_was_decided_beside_it_and_never_acted_on(told: SimpleNamespa
     assert told.later.shadow == {"policy": NEW, "tier": 3, "rules": ["labels/Violence/Weapons>=65"]}
 
 
-def test_the_one_before_the_first_cannot_be_gone_back_to(told: SimpleNamespace) -> None:
-    done = told.story.policy("rollback")
-    assert (done.code, "there is none before it" in done.err) == (1, True)
-
-
 def test_a_video_ends_under_the_policy_it_began_with_though_its_job_outlasts_that(
     unserved: Fleet, media: SimpleNamespace, unique: str
 ) -> None:
