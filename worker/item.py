@@ -60,11 +60,18 @@ def _sometimes(standing: Standing) -> list[tuple[str, str]]:
     """What only some items have."""
     rows = [("content_id", standing.content_id), *(("part", part.key) for part in standing.parts)]
     rows.append(("looked at as", standing.reused_from))
+    rows.append(("told", _told(standing)))
     rows.append(("not taken down", f"{', '.join(standing.braked)}, but for the brake" if standing.braked else ""))
     rows.append(("legal hold", f"until {standing.held_until}" if standing.held_until else ""))
     rows.append(("DRY RUN", f"nobody did: {', '.join(standing.would or ('nothing',))}" if standing.dry_run else ""))
     rows.append(("post", f"{standing.post_status} with {standing.post}" if standing.post else ""))
     return [(name, value) for name, value in rows if value]
+
+
+def _told(standing: Standing) -> str:
+    """What the uploader was told, in the policy's language; of what was restored, that is over."""
+    is_told = {"notify", "notify_held"} & set(standing.receipts) and "notify_back" not in standing.receipts
+    return str(standing.reasons.get("incompatible_content_explanation", "")) if is_told else ""
 
 
 def _not_seen_yet(desk: Desk, bucket: str, key: str) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from tasks.detect.kind import Kind
 from tasks.item import Item
 from tasks.record.entries import entries_of
 from tasks.record.standing import Standing, Status, from_row, to_row
+from worker.item import print_item
 
 POLICY = parse_policy((CONFIG / "policy.yaml").read_text("utf-8"))
 NOW = datetime(2026, 11, 22, 6, tzinfo=UTC)
@@ -162,9 +163,22 @@ def test_each_kind_of_content_has_a_type(kind: Kind) -> None:
 
 
 def test_they_are_recorded_with_the_decision_and_in_its_audit_entry() -> None:
-    decided = replace(REJECTED, reasons=reasons_for(POLICY, REJECTED, at=NOW))
-    assert from_row(to_row(decided)).reasons == decided.reasons
+    decided = replace(REJECTED, reasons=reasons_for(POLICY, REJECTED, at=NOW), within="s3://uploads-example/post.json")
+    assert from_row(to_row(decided)) == decided
     (entry,) = [entry for entry in entries_of(decided) if entry["event"] == "decided"]
     assert entry["statement"] == {name: said for name, said in decided.reasons.items() if name != "texts"}
     (entry,) = [entry for entry in entries_of(REJECTED) if entry["event"] == "decided"]
     assert "statement" not in entry
+
+
+@pytest.mark.parametrize(
+    ("receipts", "is_told"),
+    [((), False), (("notify",), True), (("notify_held",), True), (("notify", "notify_back"), False)],
+)
+def test_item_show_says_what_the_uploader_was_told_as_long_as_it_holds(
+    receipts: tuple[str, ...], *, is_told: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reasons = reasons_for(POLICY, REJECTED, at=NOW)
+    shown = replace(REJECTED, reasons=reasons, receipts={action: {"at": NOW.isoformat()} for action in receipts})
+    print_item("s3://uploads-example/a", shown.summary(), shown, as_json=False)
+    assert ("We have taken down" in capsys.readouterr().out) == is_told
