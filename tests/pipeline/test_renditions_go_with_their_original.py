@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -186,3 +187,25 @@ def test_a_pattern_that_fits_far_too_much_takes_its_limit_down_and_then_calls_an
     assert isinstance(outcome, Parked)
     assert "MODFLEET_RENDITIONS" in outcome.why
     assert [unserved.current(put) for put in (original, *thumbs)] == [None, None, None, b"x"]
+
+
+def test_they_are_taken_down_though_the_owner_deletes_the_original_first(scene: Scene) -> None:
+    def delete() -> None:
+        which = {"VersionId": scene.original.version} if "@" not in scene.original.version else {}
+        scene.fleet.aws.s3.delete_object(Bucket=scene.original.bucket, Key=scene.original.key, **which)  # type: ignore[arg-type]
+
+    event = scene.fleet.event_of(scene.original)
+    assert handle(watched(scene.desk, at_call("get_object_tagging", delete)), event, attempt=1) == Done("gone")
+    assert scene.bytes_of(scene.original, *scene.thumbs) == [None] * 4
+
+
+def test_those_of_a_posts_parts_are_taken_down_with_the_post(unserved: Fleet, unique: str, picture: Picture) -> None:
+    desk = replace(forgetful(unserved.desk), policy=with_renditions(unserved.desk.policy))
+    part = unserved.put(f"{unique}/fine.png", picture())
+    thumb = unserved.put(f"thumbs/{unique}/fine_64.png", b"small")
+    manifest = {"modfleet": "post", "text": "zorblat", "media": [part.key]}
+    post = unserved.put(f"{unique}/post.json", json.dumps(manifest).encode())
+    assert handle(desk, unserved.event_of(part), attempt=1) == Done("allowed")
+    assert handle(desk, unserved.event_of(post), attempt=1) == Done("rejected")
+    assert [unserved.current(put) for put in (post, part, thumb)] == [None, None, None]
+    assert unserved.public(thumb.key)[0] in (403, 404)
