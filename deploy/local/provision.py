@@ -36,7 +36,7 @@ def provision(endpoint: str) -> dict[str, str]:
 
 
 def lifecycle_rules(bucket: str) -> list[dict[str, Any]]:
-    """The lifecycle rules of one of the template's buckets, by its logical name, as S3 tells them."""
+    """The rules by which something expires in one of the template's buckets (its logical name), as S3 tells them."""
     template = yaml.load(TEMPLATE.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506  # a SafeLoader
     defaults = {f"!Ref {name}": said.get("Default") for name, said in template["Parameters"].items()}
     rules = template["Resources"][bucket]["Properties"].get("LifecycleConfiguration", {}).get("Rules", [])
@@ -49,6 +49,7 @@ def lifecycle_rules(bucket: str) -> list[dict[str, Any]]:
             "NoncurrentVersionExpiration": rule["NoncurrentVersionExpiration"],
         }
         for rule in rules
+        if "ExpirationInDays" in rule
     ]
 
 
