@@ -95,9 +95,14 @@ def _trace(stage: Stage, watch: Watch, post: Post, *, notices: set[tuple[str, st
         is_kept=_version(stage, post.key, version) is not None,
         quarantine_is_original=_is_in_quarantine(stage, fate, original) if fate and "quarantine" in receipts else None,
         case_status=stage.case_status(case["case_id"]) if case else None,
-        is_told=(post.key, version) in notices,
+        is_told=(post.key, version) in notices or bool(fate and _is_told_within(stage, fate, notices)),
         glimpses=tuple(watch.glimpses.get(post.key, ())),
     )
+
+
+def _is_told_within(stage: Stage, fate: Fate, notices: set[tuple[str, str]]) -> bool:
+    """Whether the notice of the manifest that it is a part of speaks for it."""
+    return fate.within in {f"s3://{stage.uploads}/{key}" for key, _ in notices}
 
 
 def _version(stage: Stage, key: str, version: str = "") -> str | None:

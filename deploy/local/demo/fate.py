@@ -34,6 +34,8 @@ class Fate:
     usd: float = 0.0
     #: Whether the same bytes had been looked at before, so that nobody looked again.
     is_reused: bool = False
+    #: The `s3://BUCKET/KEY` of the manifest that had it judged as its part, and whose notice speaks for it.
+    within: str = ""
 
     @property
     def is_final(self) -> bool:
@@ -64,6 +66,7 @@ def read_fate(row: Mapping[str, Any]) -> Fate:
         takedown_ms=int(row["time_to_takedown_ms"]["N"]) if "time_to_takedown_ms" in row else None,
         usd=float(row["usd"]["N"]) if "usd" in row else 0.0,
         is_reused=bool(row.get("reused_from", {}).get("S")),
+        within=row.get("within", {}).get("S", ""),
     )
 
 
