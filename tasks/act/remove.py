@@ -49,7 +49,7 @@ def erase_beneath(aws: Aws, item: Item) -> None:
 
 def is_version(written: Mapping[str, Any]) -> bool:
     """Whether S3 answers that it made a version: of an upload, or a delete marker."""
-    return written.get("VersionId", "null") != "null"
+    return bool(written.get("VersionId", "null") != "null")
 
 
 def _cover(aws: Aws, item: Item) -> bool:

@@ -7,9 +7,10 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import urlencode
 
+from tasks.act.copy import MAX_COPY_BYTES, copy_in_parts
 from tasks.act.missing import Missing, item_expected
 from tasks.act.purge import invalidate
-from tasks.act.quarantine import MAX_COPY_BYTES, quarantine_key
+from tasks.act.quarantine import quarantine_key
 from tasks.act.tag import TAG, with_verdict
 from tasks.act.verify import PATIENCE, ask_public, is_another, look_after, waits
 from tasks.aws.calls import call
@@ -17,9 +18,6 @@ from tasks.aws.faults import Gone, Moved, Transient, Withheld
 from tasks.desk import Desk
 from tasks.item import Item
 from tasks.record.standing import Standing, Status
-
-#: What a copy of more than 5 GB, which S3 makes of parts, has to be told of the original.
-_SAID = ("CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType", "Metadata")
 
 
 class NotServed(Transient):
@@ -30,14 +28,16 @@ class Remembering(NotServed, Withheld):
     """It does not, but the CDN may not have had the time to forget what was there before."""
 
 
-def put_back(desk: Desk, standing: Standing) -> dict[str, Any]:
+def put_back(desk: Desk, standing: Standing, *, largest: int = MAX_COPY_BYTES) -> dict[str, Any]:
     """Copy the original to where it was, byte for byte, with its metadata and tags, shown by ours.
+
+    One that is larger than so many bytes is copied in parts.
 
     Raises Missing where something newer is there, which is what the public sees, and stays; or no original any more.
     """
     there = current(desk, standing.item)
     if there is None or is_masked_copy(standing, there):
-        there = _write(desk, standing, over=there)
+        there = _write(desk, standing, over=there, largest=largest)
     if not is_put_back(desk, standing, there):
         raise Missing(Status.SUPERSEDED)
     return {
@@ -124,22 +124,21 @@ def _copy_of(desk: Desk, standing: Standing) -> dict[str, str]:
     return {"Bucket": desk.settings.quarantine_bucket, "Key": quarantine_key(standing.item)}
 
 
-def _write(desk: Desk, standing: Standing, *, over: Mapping[str, Any] | None) -> dict[str, Any]:
+def _write(desk: Desk, standing: Standing, *, over: Mapping[str, Any] | None, largest: int) -> dict[str, Any]:
     """Copy the original over the masked text, or over nothing; returns what is there then."""
     item, s3, source = standing.item, desk.aws.s3, _copy_of(desk, standing)
     with item_expected():
         said = call(desk.aws.store, s3.get_object_tagging, **source)["TagSet"]
     tags = with_verdict({tag["Key"]: tag["Value"] for tag in said}, "allowed")
     target = {"Bucket": item.bucket, "Key": item.key}
-    tagging: dict[str, Any] = {"TaggingDirective": "REPLACE", "Tagging": urlencode(tags)}
-    if item.size > MAX_COPY_BYTES:
-        head = original(desk, standing)
-        extra = tagging | {name: head[name] for name in _SAID if name in head} | {"MetadataDirective": "REPLACE"}
-        call(desk.aws.store, s3.copy, CopySource=source, ExtraArgs=extra, **target)
-    else:
-        only_if = {"IfMatch": over["ETag"]} if over else {"IfNoneMatch": "*"}
-        # Moved: something came first, perhaps our own try, whose answer was lost. What is there now tells.
-        with suppress(Moved):
+    only_if = {"IfMatch": over["ETag"]} if over else {"IfNoneMatch": "*"}
+    # Moved: something came first, perhaps our own try, whose answer was lost. What is there now tells.
+    with suppress(Moved):
+        if item.size > largest:
+            etag = original(desk, standing)["ETag"]
+            copy_in_parts(desk, source=source, target=target, etag=etag, tags=tags, only_if=only_if)
+        else:
+            tagging = {"TaggingDirective": "REPLACE", "Tagging": urlencode(tags)}
             call(desk.aws.store, s3.copy_object, CopySource=source, **target, **tagging, **only_if)
     if (there := current(desk, item)) is None:
         raise Missing(Status.GONE)

@@ -59,7 +59,8 @@ def test_the_lifecycle_rule_expires_what_the_takedown_tagged_and_a_hold_takes_th
     desk: Desk, recorded: Callable[[], Standing]
 ) -> None:
     properties = yaml.load(TEMPLATE.read_text("utf-8"), Loader=_Loose)["Resources"]["QuarantineBucket"]["Properties"]
-    (rule,) = properties["LifecycleConfiguration"]["Rules"]
+    rule, parts = properties["LifecycleConfiguration"]["Rules"]
+    assert "ExpirationInDays" not in parts
     assert rule["TagFilters"] == [{"Key": TAG, "Value": EXPIRES}]
     assert marks(desk, recorded()) == {"mine": "yes", TAG: EXPIRES}
     hold(desk, recorded(), until=UNTIL, **WHO)

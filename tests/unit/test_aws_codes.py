@@ -25,6 +25,7 @@ OPERATIONS = {
     "s3": [
         *("GetObject", "HeadObject", "PutObject", "CopyObject", "DeleteObject"),
         *("GetObjectTagging", "PutObjectTagging", "HeadBucket"),
+        *("CreateMultipartUpload", "UploadPartCopy", "CompleteMultipartUpload", "AbortMultipartUpload"),
     ],
     "sqs": [
         *("SendMessage", "ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility", "GetQueueAttributes"),
