@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -18,8 +19,12 @@ from tasks.record.state import State
 from tasks.review.case import Case, CaseStatus, Reviewer
 from tasks.review.cases import COUNTED, find_case, in_order, waiting, workload
 from tasks.review.claims import NotYours, claim, claim_next, claims_of, escalate, release, renew, skip
+from tasks.review.figures import figures, rulings_in
 from tasks.review.rows import BadCursor
 from tests.contract.shipped import connected, shipped_policy
+from worker import families
+from worker.metrics import Registry
+from worker.reviewing import Reviewing
 
 START = datetime(2026, 11, 22, 6, tzinfo=UTC)
 ANA, BEN, EVA = (Reviewer(name=name) for name in ("ana", "ben", "eva"))
@@ -265,3 +270,53 @@ def test_a_case_that_is_closed_or_ruled_on_is_not_to_be_had(desk: Desk) -> None:
         claim(desk, "nothing", SENIOR)
     # The index may be behind: what it still offers is passed over.
     assert claim_next(desk, ANA) is None
+
+
+def closed(number: int, kind: str, *, hours: float, **said: Any) -> dict[str, Any]:
+    """A case that was opened at START and ruled on after so many hours."""
+    at = (START + timedelta(hours=hours)).isoformat(timespec="milliseconds")
+    ruling = {"kind": kind, "by": "ana", "why": "w", "rule": "", "spans": [], "ruling_id": str(number), "at": at}
+    ruling |= {"act_at": at, "policy_version": "p"}
+    done = {"queue": f"closed/{at[:13]}", "rank": at, "ruling": json.dumps(ruling), "result": "allowed"}
+    one = row(number, status="closed", opened_at=START.isoformat(timespec="milliseconds"), **said, **done)
+    return {name: value for name, value in one.items() if name != "place"}
+
+
+def test_figures_tell_how_long_people_took_and_what_they_overturned(desk: Desk) -> None:
+    assert isinstance(desk.now, Clock)
+    gambling = {"rules": '["labels/Gambling>=90"]', "severity": "low"}
+    seed(desk, [closed(n, "allow" if n < 3 else "reject", hours=n / 2, due=60) for n in range(1, 5)])
+    seed(desk, [closed(9, "allow", hours=2, due=999, **gambling), closed(10, "allow", hours=-30)])
+    desk.now.passes(hours=2.5)
+    told = figures(desk)
+    assert (told.ruled, told.late, told.capped, dict(told.by_kind)) == (5, 2, False, {"allow": 3, "reject": 2})
+    assert told.seconds == {"low": (7200, 7200), "normal": (4500, 6660)}
+    assert {path: one.rate for path, one in told.rules.items()} == {
+        "moderation/Gambling": 1,
+        "moderation/Violence/Weapons": 0.5,
+    }
+    assert [rulings_in(desk, START + timedelta(hours=hour)) for hour in range(3)] == [1, 2, 2]
+    assert figures(desk, most=2).capped
+
+
+def test_one_worker_in_a_minute_tells_what_waits_and_no_other_contradicts_it(desk: Desk) -> None:
+    assert isinstance(desk.now, Clock)
+    seed(desk, [row(1, due=-30), row(2), closed(3, "allow", hours=0)])
+    registries = Registry(), Registry(), Registry()
+    first, second = (Reviewing(desk, registry, serves=lambda: True) for registry in registries[:2])
+    other = Reviewing(desk, registries[2], serves=lambda: False)
+
+    def told(registry: Registry) -> dict[str, float]:
+        levels = registry.snapshot().levels
+        return {family.name: value for (family, labels), value in levels.items() if labels in ((), ("normal",))}
+
+    for each in (first, second, other):
+        each.tick()
+    said = {"cases_waiting": 2, "cases_overdue": 1, "case_overdue_seconds": 1800, "ruling_seconds": 0}
+    assert told(registries[0]) == said | {families.RULINGS_PER_HOUR.name: 1 / 24}
+    assert told(registries[1]) == told(registries[2]) == {}
+    desk.now.passes(seconds=60)
+    second.tick()
+    first.tick()
+    assert told(registries[0]) == {}
+    assert told(registries[1])["case_overdue_seconds"] == 1860
