@@ -13,6 +13,7 @@ from config.lanes import LANES
 from config.settings import SettingsError
 from tasks.aws.breaker import Breakers
 from tasks.aws.faults import Fault
+from tasks.desk import Desk
 from worker.account import account_app
 from worker.app import create_app
 from worker.attend import attend
@@ -83,10 +84,7 @@ def worker(
         stop(f"another distribution owns modfleet's package names: {', '.join(contested)}")
     if not no_checks and (missing := lacking(desk)):
         stop("the worker does not start, for it lacks:\n" + "\n".join(f"  {line}" for line in missing))
-    try:
-        note_file(desk)
-    except Fault as fault:
-        stop(f"which policy it begins with cannot be recorded: {fault}", code=WRONG)
+    _note_policy(desk)
     threads = concurrency or sum(LANES[name].concurrency for name in names)
     try:
         celery = create_app(
@@ -109,6 +107,13 @@ def worker(
         celery.lines.close()
         lifecycle.end()
     raise typer.Exit(lifecycle.exit_code)
+
+
+def _note_policy(desk: Desk) -> None:
+    try:
+        note_file(desk)
+    except Fault as fault:
+        stop(f"which policy it begins with cannot be recorded: {fault}", code=WRONG)
 
 
 def _celery_words(lanes: list[str], threads: int) -> list[str]:

@@ -75,11 +75,7 @@ def activate(
             return
         tally = _try(desk, policy, _policy_of(desk, last), begin=begin, quiet=as_json)
         if tally.flip_rate > limit and not reason.strip():
-            stop(
-                f"it flips {tally.flip_rate:.2%} of {tally.decided:,} decisions, more than {limit:.2%}: say --reason, "
-                f"or look at them with `modfleet policy backtest {file}`",
-                code=WRONG,
-            )
+            _refuse(tally, limit, file)
         last = last or put_file_in_force(desk, None)
         store.store(policy.version, text)
         change = succeeding(last, desk, version=policy.version, how=How.ACTIVATE, by=who(by))
@@ -199,6 +195,14 @@ def _try(desk: Desk, policy: Policy, old: Policy | None, *, begin: datetime, qui
     if not quiet:
         print_report(Console(), tally, flips, since=begin)
     return tally
+
+
+def _refuse(tally: Tally, limit: float, file: Path) -> NoReturn:
+    stop(
+        f"it flips {tally.flip_rate:.2%} of {tally.decided:,} decisions, more than {limit:.2%}: say --reason, "
+        f"or look at them with `modfleet policy backtest {file}`",
+        code=WRONG,
+    )
 
 
 def _figures(tally: Tally, begin: datetime) -> dict[str, Any]:
