@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
 import json
-import os
 import re
 import time
 from collections import Counter
@@ -24,6 +22,7 @@ from rich.table import Table
 from config.lanes import LANES
 from tasks.aws.faults import Fault
 from tasks.desk import Desk
+from worker.actor import By, who, write_command
 from worker.letters import DeadLetters, Letter, Wanted
 from worker.terminal import WRONG, AsJson, lane_names, open_desk, print_json, stop
 
@@ -114,6 +113,7 @@ def replay(  # noqa: PLR0913  # the filters
     ids: OfIds = None,
     most: Most = 1000,
     rate: Annotated[float, typer.Option(min=0, help="Messages a second; 0 is as fast as it goes.")] = 0,
+    by: By = "",
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
@@ -125,6 +125,8 @@ def replay(  # noqa: PLR0913  # the filters
     wanted = Wanted(reason=reason, since=_moment(desk, since), key=key, ids=frozenset(ids or ()))
     hold = LOOK_SECONDS + round(most * (1 / rate if rate else EACH_SECONDS))
     with _reading(desk, lane, wanted, most=most, hold=min(hold, 43_200)) as read:
+        if read.found and not dry_run:
+            _write_down(desk, read, by=who(by))
         failed = 0 if dry_run else _replay_all(read, rate=rate, quiet=as_json)
     _conclude(read, "replayed", failed=failed, dry_run=dry_run, as_json=as_json)
 
@@ -139,7 +141,7 @@ def drop(  # noqa: PLR0913  # the filters
     key: OfKey = "",
     ids: OfIds = None,
     most: Most = 1000,
-    by: Annotated[str, typer.Option(help="Who drops them; by default the user of this machine.")] = "",
+    by: By = "",
     yes: Annotated[bool, typer.Option("--yes", help="Really; without it nothing is dropped.")] = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,
@@ -152,7 +154,7 @@ def drop(  # noqa: PLR0913  # the filters
     desk = open_desk()
     wanted = Wanted(reason=reason, since=_moment(desk, since), key=key, ids=frozenset(ids or ()))
     with _reading(desk, lane, wanted, most=most, hold=LOOK_SECONDS + round(most * EACH_SECONDS)) as read:
-        failed = 0 if dry_run else _drop_all(read, who=by or _user(), why=why)
+        failed = 0 if dry_run else _drop_all(read, who=who(by), why=why)
     _conclude(read, "dropped", failed=failed, dry_run=dry_run, as_json=as_json)
 
 
@@ -172,6 +174,15 @@ def _reading(desk: Desk, lanes: str, wanted: Wanted, *, most: int, hold: int) ->
         found = [letter for read in letters for letter in read if wanted.takes(letter)]
         looked_at = {name: len(read) for name, read in zip(names, letters, strict=True)}
         yield Read(queues=queues, about=about, looked_at=looked_at, found=found)
+
+
+def _write_down(desk: Desk, read: Read, *, by: str) -> None:
+    """Say in the audit log who sends how many messages back to which lanes, before the first is sent."""
+    counts = Counter(letter.lane for letter in read.found)
+    try:
+        write_command(desk, "dlq replay", by=by, messages=dict(counts))
+    except Fault as fault:
+        stop(f"nothing was sent, for the audit log cannot be written: {fault}", code=WRONG)
 
 
 def _replay_all(read: Read, *, rate: float, quiet: bool) -> int:
@@ -305,13 +316,6 @@ def _moment(desk: Desk, since: str) -> datetime | None:
     if not match:
         stop(f"--since {since!r}: write a number and s, m, h or d, like 90s, 30m, 2h or 1d")
     return desk.now() - timedelta(**{_UNITS[match[2]]: int(match[1])})
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user without a name
-        return f"uid {os.getuid()}"
 
 
 def _say_on_error(message: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from datetime import datetime
 from typing import Annotated
 
@@ -15,6 +14,7 @@ from tasks.desk import Desk
 from tasks.hold import NotHoldable, hold
 from tasks.hold import release as let_go
 from tasks.record.standing import Standing
+from worker.actor import By, who
 from worker.terminal import WRONG, bucket_and_key, open_desk, stop
 
 hold_app = typer.Typer(
@@ -36,6 +36,7 @@ def add(
     ],
     why: Why,
     version: Version = "",
+    by: By = "",
 ) -> None:
     """Hold an original, or change a hold's date.
 
@@ -45,18 +46,18 @@ def add(
     if until.date() <= desk.now().date():
         stop(f"{until:%Y-%m-%d} is not in the future")
     try:
-        hold(desk, _find(desk, uri, version), until=until.date(), by=getpass.getuser(), why=why)
+        hold(desk, _find(desk, uri, version), until=until.date(), by=who(by), why=why)
     except (NotHoldable, Fault) as reason:
         stop(f"{uri}: {reason}", code=WRONG)
     Console().print(f"the original of {escape(uri)} is held until {until:%Y-%m-%d}")
 
 
 @hold_app.command()
-def release(uri: Uri, *, why: Why, version: Version = "") -> None:
+def release(uri: Uri, *, why: Why, version: Version = "", by: By = "") -> None:
     """Let go of an original: from now on it expires like any other."""
     desk = open_desk()
     try:
-        let_go(desk, _find(desk, uri, version), by=getpass.getuser(), why=why)
+        let_go(desk, _find(desk, uri, version), by=who(by), why=why)
     except (NotHoldable, Fault) as reason:
         stop(f"{uri}: {reason}", code=WRONG)
     Console().print(f"the original of {escape(uri)} is no longer held")

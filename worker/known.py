@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,8 +21,10 @@ from tasks.decide.rule import Tier
 from tasks.desk import Desk
 from tasks.intake.digest import digest_at, digest_of
 from tasks.item import Item
+from tasks.record.entries import command_entry
 from tasks.record.known import SHA256, Entry, Known
 from tasks.record.seen_rows import hint_of
+from worker.actor import By, who
 from worker.terminal import WRONG, AsJson, bucket_and_key, open_desk, print_json, stop
 
 #: Entries written at once, and between two entries of the audit log.
@@ -32,6 +33,8 @@ THREADS, GROUP = 16, 200
 PART_BYTES = 8 * 1024 * 1024
 #: Digits of a digest that tell an entry well enough.
 FEWEST_DIGITS = 8
+#: What an event of the audit log is called when it is typed.
+_COMMANDS = {"known-added": "known add", "known-removed": "known remove"}
 
 known_app = typer.Typer(
     no_args_is_help=True,
@@ -67,6 +70,7 @@ def add(  # noqa: PLR0913  # the ways to name content
     items: Items = None,
     read_from: Annotated[Path | None, typer.Option("--from", help="A file of digests, one a line.")] = None,
     reason: Reason,
+    by: By = "",
     as_json: AsJson = False,
 ) -> None:
     """Put content on a list: from now on it is judged by the list, without a look at it.
@@ -82,14 +86,14 @@ def add(  # noqa: PLR0913  # the ways to name content
         stop(f'the policy does not say what the list "{name}" means; its section `known` names: {named}')
     try:
         chosen = _chosen(desk, files, digests, items, read_from)
-        added = _put(desk, name, chosen, reason=reason)
+        added = _put(desk, name, chosen, by=who(by), reason=reason)
     except Fault as fault:
         stop(str(fault), code=WRONG)
     _tell({"list": name, "added": added, "there_already": len(chosen) - added}, as_json=as_json)
 
 
 @known_app.command()
-def remove(
+def remove(  # noqa: PLR0913  # the ways to name content
     name: List,
     files: Files = None,
     *,
@@ -98,6 +102,7 @@ def remove(
     ] = None,
     items: Items = None,
     reason: Reason,
+    by: By = "",
     as_json: AsJson = False,
 ) -> None:
     """Take content off a list. Exits with 1 where some of it was not on it."""
@@ -107,7 +112,7 @@ def remove(
         chosen = _chosen(desk, files, whole, items)
         removed = [entry for one in chosen if (entry := lists_of(desk).remove(name, one.sha256))]
         _no_longer(desk, removed)
-        _write_down(desk, "known-removed", removed, reason=reason)
+        _write_down(desk, "known-removed", removed, by=who(by), reason=reason)
     except Fault as fault:
         stop(str(fault), code=WRONG)
     _tell({"list": name, "removed": len(removed)}, as_json=as_json)
@@ -223,9 +228,9 @@ def _entry(desk: Desk, name: str, digest: str) -> Entry:
     return found[0]
 
 
-def _put(desk: Desk, name: str, chosen: Sequence[Chosen], *, reason: str) -> int:
+def _put(desk: Desk, name: str, chosen: Sequence[Chosen], *, by: str, reason: str) -> int:
     """Put content on a list, and each group into the audit log as soon as it is there; how much was new."""
-    at, by, added = desk.now().isoformat(), getpass.getuser(), 0
+    at, added = desk.now().isoformat(), 0
     lists_of(desk).name_lists([name])
     entries = [
         Entry(list=name, sha256=one.sha256, reason=reason, added_by=by, added_at=at, source=one.source, hint=one.hint)
@@ -239,7 +244,7 @@ def _put(desk: Desk, name: str, chosen: Sequence[Chosen], *, reason: str) -> int
         ):
             new = [entry for entry, is_new in zip(group, pool.map(lists_of(desk).add, group), strict=True) if is_new]
             _hint(desk, group)
-            _write_down(desk, "known-added", new, reason=reason)
+            _write_down(desk, "known-added", new, by=by, reason=reason)
             added += len(new)
     return added
 
@@ -257,14 +262,10 @@ def _no_longer(desk: Desk, entries: Iterable[Entry]) -> None:
             desk.seen.rows.hint_no_more(entry.hint, sha256=entry.sha256)
 
 
-def _write_down(desk: Desk, event: str, entries: Iterable[Entry], *, reason: str) -> None:
-    at, by = desk.now().isoformat(), getpass.getuser()
-    desk.audit.append(_audit_entry(entry, event, at=at, by=by, reason=reason) for entry in entries)
-
-
-def _audit_entry(entry: Entry, event: str, *, at: str, by: str, reason: str) -> dict[str, Any]:
-    said = {"event": event, "actor": by, "at": at, "list": entry.list, "sha256": entry.sha256, "reason": reason}
-    return {"entry_id": hashlib.sha256("\0".join(said.values()).encode()).hexdigest()[:32], **said}
+def _write_down(desk: Desk, event: str, entries: Iterable[Entry], *, by: str, reason: str) -> None:
+    said: dict[str, Any] = {"event": event, "command": _COMMANDS[event], "by": by, "at": desk.now(), "why": reason}
+    said |= {"policy_version": desk.policy.version}
+    desk.audit.append([command_entry(**said, list=entry.list, sha256=entry.sha256) for entry in entries])
 
 
 def fine_list(desk: Desk) -> str:
@@ -276,15 +277,15 @@ def fine_list(desk: Desk) -> str:
     return names[0]
 
 
-def confirm_fine(desk: Desk, items: Iterable[Item], *, reason: str) -> None:
+def confirm_fine(desk: Desk, items: Iterable[Item], *, by: str, reason: str) -> None:
     """Put the content of uploads on the list of what is fine, and take it off those of what is not. Raises Fault."""
     name = fine_list(desk)
     chosen = [_chosen_of(desk, item) for item in items if item.size]
     others = lists_of(desk).lists() - {name}
     gone = [entry for one in chosen for other in others if (entry := lists_of(desk).remove(other, one.sha256))]
     _no_longer(desk, gone)
-    _write_down(desk, "known-removed", gone, reason=reason)
-    _put(desk, name, list({one.sha256: one for one in chosen}.values()), reason=reason)
+    _write_down(desk, "known-removed", gone, by=by, reason=reason)
+    _put(desk, name, list({one.sha256: one for one in chosen}.values()), by=by, reason=reason)
 
 
 def lists_of(desk: Desk) -> Known:

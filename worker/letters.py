@@ -202,6 +202,7 @@ def _dropped(letter: Letter, *, who: str, why: str, at: str) -> dict[str, Any]:
     return {
         "entry_id": hashlib.sha256(f"{letter.message_id}\0dropped".encode()).hexdigest()[:32],
         "event": "dropped",
+        "command": "dlq drop",
         "actor": who,
         "at": at,
         "why": why,

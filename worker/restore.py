@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import time
 from collections.abc import Callable
 from typing import Annotated
@@ -18,6 +17,7 @@ from tasks.outcome import Retry
 from tasks.record.standing import Standing, Status
 from tasks.restore import NotRestorable, is_let_go, lists_against, parts_by_themselves
 from tasks.restore import restore as bring_back
+from worker.actor import By, who
 from worker.known import confirm_fine, fine_list
 from worker.terminal import WRONG, AsJson, bucket_and_key, open_desk, print_json, stop
 
@@ -33,6 +33,7 @@ def restore(
         bool,
         typer.Option("--confirm-fine", help="Put its content on the list of what is fine, too, and off all others."),
     ] = False,
+    by: By = "",
     within: Annotated[int, typer.Option(min=0, help="Seconds to wait until the public is served it.")] = 60,
     as_json: AsJson = False,
 ) -> None:
@@ -51,11 +52,11 @@ def restore(
         standing = desk.state.decided_last(location)
         if standing is None:
             stop(f"no such item: {location}", code=WRONG)
-        standing = until_served(desk, standing, why=why, seconds=within)
+        standing = until_served(desk, standing, by=(me := who(by)), why=why, seconds=within)
         back = standing.status is Status.RESTORED or is_let_go(standing)
         if back and confirmed_fine:
             parts = (part.item for part in parts_by_themselves(desk, standing))
-            confirm_fine(desk, (*standing.everything, *parts), reason=why)
+            confirm_fine(desk, (*standing.everything, *parts), by=me, reason=why)
     except NotRestorable as reason:
         stop(f"{location}: {reason}", code=WRONG)
     except Fault as fault:
@@ -71,10 +72,11 @@ def restore(
         raise typer.Exit(WRONG)
 
 
-def until_served(
+def until_served(  # noqa: PLR0913  # who and why, and a clock for tests
     desk: Desk,
     standing: Standing,
     *,
+    by: str,
     why: str,
     seconds: float,
     sleep: Callable[[float], None] = time.sleep,
@@ -87,7 +89,7 @@ def until_served(
     deadline = clock() + seconds
     while True:
         try:
-            outcome = bring_back(desk, standing, by=getpass.getuser(), why=why)
+            outcome = bring_back(desk, standing, by=by, why=why)
         except NotServed:
             if clock() >= deadline:
                 raise

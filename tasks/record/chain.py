@@ -133,8 +133,10 @@ class Chain:
         rows = body.split(b"\n")
         problems = [] if rows[-1] == b"" else [self._problem("it does not end with a whole line", key)]
         read: list[_Line] = []
+        highest = self.lines
         for place, row in enumerate(rows if rows[-1] else rows[:-1], start=1):
-            line = _read(row, place=place, expected=(read[-1].number if read else self.lines) + 1, writer=self.writer)
+            line = _read(row, place=place, expected=highest + 1, writer=self.writer)
+            highest = max(highest, line.number)
             read.append(line)
             if line.hash is None:
                 problems.append(self._problem("the line was changed, or added", key, line=line.number, place=place))

@@ -223,13 +223,16 @@ def test_the_command_looks_until_its_time_is_up_and_then_the_next_one_goes_on(un
         until_served(
             replace(desk, settings=elsewhere),
             standing,
+            by="eve",
             why="an appeal",
             seconds=2,
             sleep=waits.append,
             clock=lambda: float(len(waits)),
         )
     assert waits == [1.0, 1.0]
-    assert until_served(desk, recorded(unserved, upload), why="an appeal", seconds=0).status is Status.RESTORED
+    assert (
+        until_served(desk, recorded(unserved, upload), by="eve", why="an appeal", seconds=0).status is Status.RESTORED
+    )
     assert unserved.public(upload.key) == (200, BODY)
 
 
