@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -102,6 +104,20 @@ def test_a_restore_leaves_the_held_original_where_it_is(
     assert set(unserved.quarantined(rejected)) == {rejected.body}
     assert marks(desk, recorded())[TAG] == HELD
     assert unserved.tags(rejected) == {"mine": "yes", TAG: "allowed"}
+
+
+def test_of_a_post_the_originals_of_its_parts_are_held_with_it(desk: Desk, unserved: Fleet, unique: str) -> None:
+    part = unserved.put(f"feed/{unique}/a.txt", b"a fine day")
+    says = {"modfleet": "post", "text": "zorblat", "media": [part.key]}
+    put = unserved.put(f"feed/{unique}/post.json", json.dumps(says).encode())
+    assert handle(desk, unserved.event_of(put), attempt=1) == Done("rejected")
+    post, of_part = unserved.standing(put), unserved.standing(part)
+    assert post is not None
+    assert of_part is not None
+    hold(desk, post, until=UNTIL, **WHO)
+    assert [marks(desk, one)[TAG] for one in (post, of_part)] == [HELD, HELD]
+    release(desk, replace(post, held_until=UNTIL.isoformat()), **WHO)
+    assert [marks(desk, one)[TAG] for one in (post, of_part)] == [EXPIRES, EXPIRES]
 
 
 def test_what_has_no_original_in_quarantine_cannot_be_held(desk: Desk, unserved: Fleet, unique: str) -> None:
