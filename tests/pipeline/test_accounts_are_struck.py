@@ -102,8 +102,9 @@ def test_who_dies_after_any_write_has_struck_once_and_told_of_the_warning(
 
     whole, upload = Watch(), second("whole")
     handle(watched(desk, whole), unserved.event_of(upload), attempt=1)
-    # Everything up to the notice is the same without an account.
+    # Everything up to the notice is the same without an account. The strike, what it led to, and its receipt:
     told_at = whole.calls.index("publish")
+    assert whole.calls[told_at + 2 : told_at + 5] == ["update_item", "publish", "update_item"]
     for point in [number for number in whole.writes if number > told_at]:
         upload, who = second(str(point)), f"{uploader}-{point}"
         dying = watched(desk, Watch(at=point, then=crash, after=True))

@@ -193,21 +193,25 @@ def test_a_post_counts_instead_of_its_parts_and_they_again_without_it() -> None:
     assert events(log)[-1] == ("warn", "none", "warn", 2)
     assert points(counting([*log, lift("post", at=3)], day(3))) == 3
     # What is struck after the post is another violation.
-    assert points(counting([*log, strike("a", at=4)], day(4))) == 4
+    another = strike("a", at=4)
+    assert counting([*log, another], day(4)) == (parts[0], log[3], another)
 
 
 def test_a_post_is_forgiven_with_its_parts() -> None:
     log: list[Mark] = [strike("a"), strike("post", at=1, instead_of=["a"]), replace(lift("post", at=2), why=FORGIVEN)]
     assert counting(log, day(3)) == ()
-    assert [one.id for one in lifted_by(log, log[2].id)] == ["post@1"]
+    assert [one.id for one in lifted_by([*log, lift(at=3)], log[2].id)] == ["post@1"]
+    assert lifted_by([*log, strike("b", at=3), lift(at=4)], lift(at=4).id)[0].id == "b@3"
     assert tidied(log, day(2) + SETTLED) == tuple(log)
     assert tidied(log, day(2.1) + SETTLED) == ()
 
 
 def test_a_long_log_keeps_its_newest_marks_and_the_count_of_all() -> None:
     log = [strike(f"k{number}", at=number / 100) for number in range(MOST_MARKS + 1)]
+    assert tidied(log[1:], day(2)) == tuple(log[1:])
     left = tidied(log, day(2))
     assert len(left) == LEFT_MARKS + 1
+    assert (left[0].at, left[1].at) == (log[-LEFT_MARKS - 1].at, log[-LEFT_MARKS].at)
     assert left[0].id == OLDER
     assert left[1:] == tuple(log[-LEFT_MARKS:])
     assert points(counting(left, day(2))) == len(log)
