@@ -13,18 +13,19 @@ from tasks.decide.rule import Rule, Tier
 OVERALL = "overall"
 #: How the rule of a hold begins that is one only because of the brake.
 BRAKE = "brake/"
-_KNOWN = "known/"
+#: Rules that take down what people have confirmed, or what goes with something that was counted.
+_FREE = ("known/", "part/", OF_REJECTED)
 
 
 def is_braked(decision: Decision) -> bool:
     """Whether a decision is a takedown that counts against the quotas, and waits for a person above them.
 
     What people have confirmed as violating is taken down whatever the machine did elsewhere, and so is what a rule of
-    top priority found: a false one is brought back, a missed one is not. A rendition goes with its original, which has
-    been counted.
+    top priority found: a false one is brought back, a missed one is not. A post goes with its part, and a rendition
+    with its original, which have been counted.
     """
-    by_people = any(rule.name.startswith((_KNOWN, OF_REJECTED)) for rule in decision.rules)
-    return decision.tier is Tier.REJECT and decision.priority != "top" and not by_people
+    free = any(rule.name.startswith(_FREE) for rule in decision.rules)
+    return decision.tier is Tier.REJECT and decision.priority != "top" and not free
 
 
 def held_by_brake(decision: Decision, scope: str) -> Decision:

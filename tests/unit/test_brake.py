@@ -32,11 +32,13 @@ def decision(*rules: str, tier: Tier = Tier.REJECT, **more: str) -> Decision:
         (decision("labels/Explicit>=85", "terms/slurs"), True),
         (decision("labels/Explicit>=85", "known/confirmed-violating/1"), False),
         (decision("rules/minors-and-nudity", priority="top"), False),
+        (decision("part/rejected", "labels/Explicit>=85"), False),
+        (decision("rendition/rejected"), False),
         (decision("labels/Explicit>=60", tier=Tier.HOLD), False),
         (decision("pii/EMAIL", tier=Tier.REDACT), False),
         (decision(tier=Tier.ALLOW), False),
     ],
-    ids=["machine", "two rules", "known", "top priority", "hold", "redact", "allow"],
+    ids=["machine", "two rules", "known", "top priority", "post", "rendition", "hold", "redact", "allow"],
 )
 def test_only_takedowns_that_no_person_vouches_for_are_braked(made: Decision, braked: bool) -> None:
     assert is_braked(made) is braked
