@@ -12,11 +12,14 @@ from fleet import Fleet, Put, assert_chains_hold, card, said, until
 from config.lanes import LANES
 from config.settings import CONFIG
 from tasks.act.plan import STATUS_OF
+from tasks.clock import utc_now
 from tasks.decide.policy import Surface
 from tasks.decide.policy_file import parse_policy
 from tasks.decide.rule import Tier
 from tasks.decide.taxonomy import full_path
+from tasks.record.heads import Heads
 from tasks.record.standing import Standing
+from tasks.record.verify import verify
 
 POLICY = parse_policy((CONFIG / "policy.yaml").read_text("utf-8"))
 
@@ -299,6 +302,17 @@ def test_the_audit_log_tells_each_decision_and_each_end_once_in_unbroken_chains(
         assert (decided["tier"], decided["rules"]) == (standings[name].tier, list(standings[name].rules))
         assert ended["status"] == standings[name].status
         assert all(len(said(lines, put, f"did:{action}")) == 1 for action in standings[name].plan)
+
+
+def test_the_worker_records_how_far_its_chain_has_come_and_the_log_is_whole(served: Fleet, uploaded: Uploaded) -> None:
+    for put in uploaded.values():
+        served.ended(put)
+    bucket = served.settings.audit_bucket
+    heads = Heads(served.aws, served.settings.items_table, bucket)
+    until(lambda: list(heads.between(None, utc_now())), what="a head of the worker's chain")
+    told = verify(served.aws, bucket=bucket, heads=heads, since=None, until=utc_now())
+    assert told.problems == []
+    assert told.lines > 0
 
 
 def test_nothing_is_left_on_any_queue(served: Fleet, uploaded: Uploaded) -> None:
