@@ -33,6 +33,12 @@ _RESTRICTIONS: Mapping[Occasion, dict[str, Any]] = {
     },
     "hidden": {"decision_visibility": ["DECISION_VISIBILITY_CONTENT_DISABLED"], "duration": "until a person has ruled"},
 }
+#: The step by which each tier restricts something.
+_STEPS: Mapping[Tier, tuple[Action, Occasion]] = {
+    Tier.REJECT: (Action.REMOVE, "removed"),
+    Tier.REDACT: (Action.REDACT, "masked"),
+    Tier.HOLD: (Action.HIDE, "hidden"),
+}
 #: An item's kind -> the database's type of content; of the others it wants a word (`content_type_other`).
 _TYPES = {
     Kind.IMAGE: "CONTENT_TYPE_IMAGE",
@@ -87,12 +93,10 @@ _CATEGORIES: Mapping[str, tuple[str, ...]] = {
 
 def occasion_of(standing: Standing) -> Occasion | None:
     """What the uploader is to be told of; None where nothing is restricted."""
-    steps: tuple[tuple[Action, Tier, Occasion], ...] = (
-        (Action.REMOVE, Tier.REJECT, "removed"),
-        (Action.REDACT, Tier.REDACT, "masked"),
-        (Action.HIDE, Tier.HOLD, "hidden"),
-    )
-    return next((name for step, tier, name in steps if standing.tier == tier and step in standing.plan), None)
+    if not standing.tier:
+        return None
+    step, name = _STEPS[Tier(standing.tier)]
+    return name if step in standing.plan else None
 
 
 def reasons_for(policy: Policy, standing: Standing, *, at: datetime) -> dict[str, Any]:
