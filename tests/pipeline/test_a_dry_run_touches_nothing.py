@@ -20,7 +20,7 @@ GRAY = b"hm " + card(classifier={"decision": "hold", "severity": 2, "rule": "har
 VIOLATIONS = {
     "rejected": ("feed/", b"zorblat", "hide purge quarantine remove verify notify"),
     "redacted": ("feed/", MAIL, "quarantine redact purge notify"),
-    "held": ("messages/", GRAY, "hide purge verify"),
+    "held": ("messages/", GRAY, "hide purge verify notify_held"),
 }
 #: Calls that would change an upload, the CDN or what the uploader knows.
 TOUCHING = {"put_object_tagging", "delete_object", "copy_object", "create_invalidation", "publish"}
