@@ -84,6 +84,8 @@ def test_a_reject_takes_the_upload_down_once_and_says_who_decided_it(
     assert unserved.quarantined(put) == [put.body]
     standing, closed = standing_of(desk, put), case_of(desk, put)
     assert (standing.status, standing.rules) == (Status.REJECTED, (WEAPONS,))
+    # It is a strike only where that was ruled, whatever the policy says of what the machine rejects.
+    assert "strike" not in standing.plan
     assert (closed.status, closed.result, closed.queue[:7]) == (CaseStatus.CLOSED, "rejected", "closed/")
     removed = [notice for notice in unserved.notices(put) if notice.get("grounds")]
     assert [notice["grounds"] for notice in removed] == [[WEAPONS]]
@@ -91,6 +93,16 @@ def test_a_reject_takes_the_upload_down_once_and_says_who_decided_it(
     assert (entry["actor"], entry["reason"], entry["rule"], entry["result"]) == ("ana", "seen it", WEAPONS, "rejected")
     assert entry["policy_version"] == desk.policy.version
     assert [line["event"] for line in closed.history] == ["claimed", "ruled", "closed"]
+
+
+def test_a_strike_is_a_reject_that_counts_against_the_uploader(
+    unserved: Fleet, desk: Desk, held: Callable[..., Put], unique: str
+) -> None:
+    put = held(uploader=unique)
+    (message,) = messages(unserved, of=ruled(desk, put, Kind.STRIKE, rule=WEAPONS))
+    assert handle(desk, message, attempt=1) == Done("rejected")
+    assert unserved.current(put) is None
+    assert standing_of(desk, put).receipts["strike"]["strikes"] >= 1
 
 
 def test_an_allow_shows_what_was_withheld(unserved: Fleet, desk: Desk, held: Callable[..., Put]) -> None:

@@ -18,9 +18,11 @@ from tasks.intake.message import (
     SEQUENCER_DIGITS,
     NotAMessage,
     Nothing,
+    RulingGiven,
     Uploads,
     VideoCheck,
     read_message,
+    write_ruling,
     write_video_check,
 )
 from tasks.item import Item
@@ -215,6 +217,14 @@ ITEMS = st.builds(
 @given(st.builds(VideoCheck, item=ITEMS, job_id=st.text("0123456789abcdef"), check=st.integers(1, 10_000)))
 def test_a_video_check_is_read_as_it_was_written(check: VideoCheck) -> None:
     assert read_message(write_video_check(check)) == check
+
+
+def test_a_ruling_is_read_as_it_was_written_and_says_nothing_else() -> None:
+    given = RulingGiven(case_id="c" * 64, ruling_id="r")
+    assert read_message(write_ruling(given)) == given
+    for wrong in ({"ruling_id": ""}, {"case_id": "c" * 65}, {"case_id": None}):
+        with pytest.raises(NotAMessage, match="the ruling is not as modfleet writes it"):
+            read_message(json.dumps(json.loads(write_ruling(given)) | wrong))
 
 
 @pytest.mark.parametrize("check", [0, -1, "many", None])
