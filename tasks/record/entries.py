@@ -80,11 +80,14 @@ def _entry(standing: Standing, event: str, said: dict[str, Any]) -> dict[str, An
 
 
 def _when(standing: Standing) -> dict[str, str]:
-    """When the last thing was done: by what can no longer change, for an end that is told again is the same entry."""
-    decided = [standing.decided_at.isoformat()] if standing.decided_at else []
-    begun = [str(entry["at"]) for entry in standing.history[:1]]
-    moments = [*decided, *(str(receipt["at"]) for receipt in standing.receipts.values())] or begun
-    return {"at": max(moments)} if moments else {}
+    """When the last thing was done; nothing of what ends undecided, whose next run would tell another time.
+
+    By what can no longer change: an end that is told again after a crash is the same entry, to the letter.
+    """
+    if standing.decided_at is None:
+        return {}
+    receipts = (str(receipt["at"]) for receipt in standing.receipts.values())
+    return {"at": max([standing.decided_at.isoformat(), *receipts])}
 
 
 def _decision(standing: Standing) -> dict[str, Any]:

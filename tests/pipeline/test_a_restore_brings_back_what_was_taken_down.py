@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fleet import Fleet, Put, card, said
+from fleet import Fleet, Put, said
 from interrupted import DETECTORS, Crash, Watch, at_call, forgetful, later, on_bucket, watched
 
 from tasks.act.restore import NotServed
@@ -22,7 +22,6 @@ from worker.restore import until_served
 
 BODY, MAIL = b"zorblat", b"Mail jane.doe@example.org about it"
 ENDS = {"rejected": BODY, "redacted": MAIL}
-GRAY = b"hm " + card(classifier={"decision": "hold", "severity": 2, "rule": "harassment"})
 SAID = {"uploader": "user-7", "album": "9"}
 WHO = {"by": "alex", "why": "an appeal was right"}
 
@@ -195,13 +194,9 @@ def test_the_same_bytes_uploaded_after_a_restore_are_judged_again(
     assert handle(desk, unserved.event_of(again), attempt=1) == Done("rejected")
 
 
-@pytest.mark.parametrize("status", ["allowed", "held"])
-def test_what_was_not_taken_down_cannot_be_brought_back(
-    status: str, desk: Desk, put: Callable[..., Put], unserved: Fleet
-) -> None:
-    body = b"a fine day" if status == "allowed" else GRAY
-    standing = taken_down(unserved, desk, put(body), status)
-    with pytest.raises(NotRestorable, match=f"it is {status}"):
+def test_what_was_not_taken_down_cannot_be_brought_back(desk: Desk, put: Callable[..., Put], unserved: Fleet) -> None:
+    standing = taken_down(unserved, desk, put(b"a fine day"), "allowed")
+    with pytest.raises(NotRestorable, match="it is allowed"):
         restore(desk, standing, **WHO)
 
 

@@ -106,7 +106,7 @@ def test_an_action_says_what_its_receipt_says() -> None:
 def test_the_end_says_where_the_item_stands_and_how_long_it_was_public() -> None:
     ended = {"status": "rejected", "time_to_takedown_ms": 1500, "at": NOW.isoformat()}
     assert said_by(DECIDED, "ended").items() >= ended.items()
-    assert said_by(UNDECIDED, "ended")["at"] == NOW.isoformat()
+    assert "at" not in said_by(UNDECIDED, "ended")
 
 
 def test_every_entry_names_the_exact_item() -> None:
