@@ -200,10 +200,15 @@ def test_a_post_counts_instead_of_its_parts_and_they_again_without_it() -> None:
 def test_a_post_is_forgiven_with_its_parts() -> None:
     log: list[Mark] = [strike("a"), strike("post", at=1, instead_of=["a"]), replace(lift("post", at=2), why=FORGIVEN)]
     assert counting(log, day(3)) == ()
-    assert [one.id for one in lifted_by([*log, lift(at=3)], log[2].id)] == ["post@1"]
-    assert lifted_by([*log, strike("b", at=3), lift(at=4)], lift(at=4).id)[0].id == "b@3"
+    assert [one.id for one in lifted_by(log, log[2].id)] == ["post@1"]
     assert tidied(log, day(2) + SETTLED) == tuple(log)
     assert tidied(log, day(2.1) + SETTLED) == ()
+
+
+def test_each_lift_tells_of_what_it_took_back_and_of_nothing_that_others_did() -> None:
+    log = [strike("a"), strike("b"), strike("c"), lift("a"), lift("b"), strike("a", at=2)]
+    assert [[one.id for one in lifted_by(log, mark.id)] for mark in log[3:5]] == [["a@0"], ["b@0"]]
+    assert lifted_by(log, "no such lift") == ()
 
 
 def test_a_long_log_keeps_its_newest_marks_and_the_count_of_all() -> None:
