@@ -15,7 +15,7 @@ from tasks.record.spending import SPENT
 from tasks.record.standing import Standing, Status
 
 #: How a line hangs in its writer's chain; all else is the entry.
-_CHAINED = ("writer", "line", "prev", "hash")
+_CHAINED = ("writer", "line", "prev", "hash", "after")
 #: Tiers about which the uploader is told.
 _TOLD = (Status.REJECTED, Status.REDACTED)
 
