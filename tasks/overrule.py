@@ -8,10 +8,9 @@ from tasks.act.strike import is_strike
 from tasks.aws.faults import Moved
 from tasks.decide.rule import Tier
 from tasks.desk import Desk
-from tasks.outcome import Outcome, Retry
+from tasks.outcome import Outcome
 from tasks.pipeline import resume
 from tasks.record.standing import Standing, Status
-from tasks.review.settle import settle
 
 Verdict = tuple[Tier, tuple[str, ...]]
 #: What to mask of a text: [begin, end) in code points, and what the mask calls it.
@@ -40,8 +39,8 @@ def overrule(  # noqa: PLR0913  # what, by whom, why, and what a person may choo
     """Let a held item come to another tier by these rules, or go on where an earlier run stopped.
 
     Whether a takedown counts against the uploader's account, the policy says, unless `strikes` does. The item's case
-    is closed with it. Raises NotHeld where somebody else was first; Fault, to go on later. What is held of a dry run
-    stays as it is.
+    is the caller's to close. Raises NotHeld where somebody else was first; Fault, to go on later. What is held of a dry
+    run stays as it is.
     """
     if desk.settings.dry_run or standing.dry_run:
         raise NotHeld("it was held in a dry run, or this is one (MODFLEET_DRY_RUN), which touches nothing", waits=True)
@@ -49,10 +48,7 @@ def overrule(  # noqa: PLR0913  # what, by whom, why, and what a person may choo
         rules = verdict[1]
         usual = is_strike(desk, standing, rules=rules, findings=standing.findings) if strikes is None else strikes
         standing = _begin(desk, standing, verdict, said={"by": by, "why": why}, spans=spans, strikes=usual)
-    outcome = resume(desk, standing)
-    if not isinstance(outcome, Retry) and (ended := desk.state.find(standing.item)):
-        settle(desk, ended, by=by, why=why)
-    return outcome
+    return resume(desk, standing)
 
 
 def _is_begun(standing: Standing, verdict: Verdict) -> bool:
