@@ -22,7 +22,7 @@ KILL_AT = 3
 PATIENCE = 90.0
 _LOOK = 0.02
 #: What tells one line of the log from another where both are the same entry.
-_CHAIN = ("writer", "line", "prev", "hash")
+_CHAIN = ("writer", "line", "prev", "hash", "after")
 
 
 def crash(screen: Screen, stage: Stage) -> Check:
