@@ -12,6 +12,7 @@ from pydantic import (
     Field,
     NonNegativeFloat,
     PositiveFloat,
+    SecretStr,
     ValidationError,
     ValidationInfo,
     field_validator,
@@ -80,7 +81,15 @@ class Settings(BaseSettings):
     )
 
     appeal_url: AnyHttpUrl | None = Field(
-        None, description="where uploaders ask for another look at a decision; statements of reasons name it"
+        None,
+        description="where uploaders ask for another look at a decision; statements of reasons name it. With "
+        "MODFLEET_APPEAL_SECRET it is the review console's address as the public reaches it",
+    )
+    appeal_secret: SecretStr | None = Field(
+        None,
+        min_length=32,
+        description="signs the link to each decision's own page, in notices: the same for workers and the console, at "
+        "least 32 characters (openssl rand -hex 32). Without it notices carry no link. Changed, old links are dead",
     )
 
     policy_file: Path = CONFIG / "policy.yaml"
@@ -274,19 +283,25 @@ def load_settings() -> Settings:
     try:
         return Settings()  # type: ignore[call-arg]  # the fields come from the environment
     except ValidationError as error:
-        lines = [f"  {_variable(e['loc'])}: {_advice(e)}" for e in error.errors()]
-        raise SettingsError("the environment is not a valid configuration:\n" + "\n".join(lines)) from None
+        raise SettingsError(mistakes(error, prefix="MODFLEET_")) from None
 
 
-def _variable(loc: tuple[int | str, ...]) -> str:
+def mistakes(error: ValidationError, *, prefix: str) -> str:
+    """Every mistake in the environment, a line each, by variable; `prefix` is what the variables begin with."""
+    lines = [f"  {_variable(e['loc'], prefix)}: {_advice(e)}" for e in error.errors()]
+    return "the environment is not a valid configuration:\n" + "\n".join(lines)
+
+
+def _variable(loc: tuple[int | str, ...], prefix: str) -> str:
     if not loc:
-        return "MODFLEET_*"
+        return f"{prefix}*"
     # An alias, such as ECS's own variable, is named as it is.
-    return str(loc[0]) if str(loc[0]).isupper() else f"MODFLEET_{str(loc[0]).upper()}"
+    return str(loc[0]) if str(loc[0]).isupper() else f"{prefix}{str(loc[0]).upper()}"
 
 
 def _advice(error: object) -> str:
     assert isinstance(error, dict)
     if error["type"] == "missing":
         return "is not set"
-    return f"{error['msg']} (it is {error['input']!r})" if error["loc"] else str(error["msg"])
+    secret = any(re.search("secret|token", str(part)) for part in error["loc"])
+    return f"{error['msg']} (it is {error['input']!r})" if error["loc"] and not secret else str(error["msg"])

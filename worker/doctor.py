@@ -14,6 +14,7 @@ from tasks.aws.calls import call
 from tasks.aws.faults import Denied, Fault, Gone, Permanent
 from tasks.desk import Desk
 from worker.bucket_policy import hidden_keys, readers_of_versions, to_be_hidden
+from worker.console.checkup import Unready, checkup
 from worker.in_force import Unfit, told
 from worker.originals import Unkept, originals
 
@@ -82,6 +83,7 @@ def _checks(desk: Desk) -> Iterator[tuple[str, Callable[[], str]]]:
     yield "images (Rekognition)", lambda: ask_rekognition(desk)
     yield "guardrail (Bedrock)", lambda: ask_guardrail(desk)
     yield "personal data (Comprehend)", lambda: ask_comprehend(desk)
+    yield "console sign-in", _console
 
 
 def _names() -> str:
@@ -102,6 +104,13 @@ def _originals(desk: Desk) -> str:
     try:
         return originals(desk)
     except Unkept as why:
+        raise Sick(str(why)) from None
+
+
+def _console() -> str:
+    try:
+        return checkup()
+    except Unready as why:
         raise Sick(str(why)) from None
 
 

@@ -8,7 +8,7 @@ import shlex
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import FrameType
@@ -17,6 +17,7 @@ from typing import NoReturn, Self
 from config.lanes import LANES
 from deploy.local.aws import KEY, REGION
 from deploy.local.children import Child, ChildError, clean_environment
+from deploy.local.console import started_console
 from deploy.local.knobs import Knobs
 
 HOME = Path(".modfleet")
@@ -95,6 +96,12 @@ class LocalCloud:
         """The logs of children that have ended by themselves."""
         return [child.log for child in self._children if child.ended() is not None]
 
+    def describe(self, more: Mapping[str, str]) -> None:
+        """Add to `environment`, and to the file of it."""
+        self.environment |= more
+        lines = (f"{name}={shlex.quote(value)}\n" for name, value in self.environment.items())
+        self.env_file.write_text("".join(lines), encoding="utf-8")
+
     def stop(self) -> None:
         """End the children, last started first."""
         while self._children:
@@ -108,9 +115,7 @@ class LocalCloud:
         ai_flags = ("--port", str(ports.ai), "--s3", cloud["endpoint"], *self.knobs.flags())
         ai = self._child("ai", "deploy.local.ai.server", *ai_flags).announced()
         self.outputs = dict(cloud)
-        self.environment = _environment(cloud, ai["endpoint"])
-        lines = (f"{name}={shlex.quote(value)}\n" for name, value in self.environment.items())
-        self.env_file.write_text("".join(lines), encoding="utf-8")
+        self.describe(_environment(cloud, ai["endpoint"]))
 
     def _child(self, name: str, module: str, *flags: str) -> Child:
         child = Child.module(module, *flags, log=self.home / f"{name}.log")
@@ -141,11 +146,11 @@ def main() -> None:
     ports = Ports(cloud=chosen.cloud_port, edge=chosen.edge_port, ai=chosen.ai_port)
     try:
         with LocalCloud(ports=ports, knobs=Knobs.chosen(chosen)) as cloud:
-            _describe(cloud)
             if chosen.what == "up":
-                _work(cloud)
+                _work(cloud, console_port=chosen.console_port)
             else:
-                _wait(cloud, None)
+                _describe(cloud)
+                _wait(cloud, [])
     except ChildError as error:
         sys.exit(f"the local cloud did not start: {error}")
     except KeyboardInterrupt:
@@ -154,10 +159,12 @@ def main() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m deploy.local.run", description=__doc__)
-    parser.add_argument("what", choices=("cloud", "up"), help="the local cloud alone, or with a worker on it")
+    parser.add_argument("what", choices=("cloud", "up"), help="the local cloud alone, or with a worker and the console")
     for field in fields(Ports):
         default = int(os.environ.get(f"MODFLEET_LOCAL_{field.name.upper()}_PORT", "0"))
         parser.add_argument(f"--{field.name}-port", type=int, default=default, help="default: a free one")
+    console_port = int(os.environ.get("MODFLEET_LOCAL_CONSOLE_PORT", "0"))
+    parser.add_argument("--console-port", type=int, default=console_port, help="of `up`; default: a free one")
     Knobs.add_flags(parser)
     return parser
 
@@ -169,21 +176,28 @@ def _exit_on_signal(_number: int, _frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _work(cloud: LocalCloud) -> None:
-    """A worker on every lane, until it or the cloud ends."""
-    command = [str(Path(sys.executable).parent / "modfleet"), "worker", "--lanes", ",".join(LANES)]
-    worker = Child(command, log=cloud.home / "worker.log", environment=cloud.child_environment(), announces=False)
+def _work(cloud: LocalCloud, *, console_port: int) -> None:
+    """A worker on every lane and the console, until one of them or the cloud ends."""
+    console = started_console(cloud, port=console_port)
+    worker = None
     try:
+        cloud.describe(console.settings)
+        command = [str(Path(sys.executable).parent / "modfleet"), "worker", "--lanes", ",".join(LANES)]
+        worker = Child(command, log=cloud.home / "worker.log", environment=cloud.child_environment(), announces=False)
+        _say(f"console     {console.sign_in}")
         _say(f"worker      {','.join(LANES)} (log: {worker.log})")
-        _wait(cloud, worker)
+        _describe(cloud)
+        _wait(cloud, [console.child, worker])
     finally:
-        worker.end(within=WORKER_DRAIN)
+        console.child.end()
+        if worker is not None:
+            worker.end(within=WORKER_DRAIN)
 
 
-def _wait(cloud: LocalCloud, worker: Child | None) -> None:
+def _wait(cloud: LocalCloud, others: Sequence[Child]) -> None:
     """Until a signal interrupts it, or something ends that should run: that is an error."""
     while True:
-        dead = cloud.dead() + ([worker.log] if worker is not None and worker.ended() is not None else [])
+        dead = cloud.dead() + [child.log for child in others if child.ended() is not None]
         if dead:
             sys.exit(f"ended by itself; see {', '.join(map(str, dead))}")
         time.sleep(_POLL)

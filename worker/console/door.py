@@ -21,9 +21,14 @@ TOKEN_HEADER, TOKEN_FIELD = "x-csrf-token", "csrf"
 _FORGED = "The request did not come from a page of this console, or from one that is too old. Load the page again."
 
 
+def is_https(request: Request) -> bool:
+    """Whether the browser came by https; what stands in front of the console may have ended it there."""
+    return request.url.scheme == "https" or request.app.state.console.https
+
+
 def cookie_of(request: Request) -> str:
     """The name of the session's cookie, by how the browser came here."""
-    return COOKIE if request.url.scheme == "https" else LOCAL_COOKIE
+    return COOKIE if is_https(request) else LOCAL_COOKIE
 
 
 async def token_of(request: Request) -> str:
@@ -48,10 +53,13 @@ def from_here(request: Request) -> bool:
 
 def signed_in(request: Request) -> Visitor:
     """Who is signed in. Raises SignInFirst."""
-    sessions: Sessions = request.app.state.console.sessions
-    if visitor := sessions.find(request.cookies.get(cookie_of(request), "")):
-        return visitor
-    raise SignInFirst
+    console = request.app.state.console
+    sessions: Sessions = console.sessions
+    visitor = sessions.find(request.cookies.get(cookie_of(request), ""))
+    if visitor is None or not console.entrance.vouches(request, visitor):
+        raise SignInFirst
+    request.state.user = visitor.name
+    return visitor
 
 
 def permits(permission: Permission) -> Callable[..., Visitor]:
