@@ -12,7 +12,7 @@ from tasks.decide.taxonomy import PATHS, lineage
 _ABSENT = object()
 #: How somebody who does not know the code calls a part of the policy.
 _SECTIONS = {"reject_from_severity": "classifier"}
-_DEFAULTS = {"other": "default", "other_topics": "topics default"}
+_DEFAULTS = {"other": "default", "other_topics": "topics default", "second": "second reviewer"}
 #: Names that the policy file does not have, or that say nothing.
 _UNSAID = ("categories", "types", "tiers", "lists", "reasons", "labels", "combinations")
 _DONE = {Tier.ALLOW: "allowed", Tier.REDACT: "masked", Tier.HOLD: "held", Tier.REJECT: "rejected"}

@@ -18,8 +18,8 @@ from tasks.decide.notice_file import FAMILIES
 from tasks.decide.notices import OCCASIONS
 from tasks.decide.policy import LEVELS, MOST_SEVERE, OnHold, Visibility
 from tasks.decide.policy_file import REQUIRED
-from tasks.decide.review import SEVERITIES
-from tasks.decide.review_file import BY_RULE, HOURS, MOST_HOURS, RULE_KINDS
+from tasks.decide.review import SEVERITIES, WAITING
+from tasks.decide.review_file import BY_RULE, HOURS, MOST_HOURS, RULE_KINDS, SECOND
 from tasks.decide.rule import MOST
 from tasks.decide.rule_file import GROUPS, NAMED, SEEN
 from tasks.decide.rule_path import DEFAULT
@@ -129,7 +129,9 @@ def _review() -> Schema:
     named = [f"{kind}/{name}" for kind, names in kinds.items() for name in names]
     severities = _fields(dict.fromkeys((DEFAULT, *kinds, *named), _ref("severity")))
     by_rule = {**severities, "patternProperties": {f"^({'|'.join(free)})/.": _ref("severity")}}
-    return _fields({HOURS: _fields(dict.fromkeys(SEVERITIES, hours)), BY_RULE: by_rule})
+    severity = _words(*SEVERITIES)
+    second: Schema = {"anyOf": [severity, {"type": "array", "items": severity}]}
+    return _fields({HOURS: _fields(dict.fromkeys(WAITING, hours)), BY_RULE: by_rule, SECOND: second})
 
 
 def _combination() -> Schema:

@@ -14,7 +14,7 @@ from tasks.decide.combination import Combination, Condition, Exemption, Group
 from tasks.decide.kinds import CATEGORIES
 from tasks.decide.policy import LEVELS, Policy, Surface
 from tasks.decide.review import ReviewRules
-from tasks.decide.review_file import BY_RULE, HOURS
+from tasks.decide.review_file import BY_RULE, HOURS, SECOND
 from tasks.decide.rule import Ladder, Tier
 from tasks.decide.rule_file import SEEN
 from tasks.decide.taxonomy import PATHS, lineage
@@ -127,6 +127,7 @@ def _review(review: ReviewRules) -> Plain:
     said: Plain = {
         HOURS: {name: _number(hours) for name, hours in review.hours.items()},
         BY_RULE: dict(review.severities),
+        SECOND: list(review.second),
     }
     return {name: one for name, one in said.items() if one}
 

@@ -12,8 +12,14 @@ from tasks.detect.finding import Finding
 #: From the first to the last that people look at. `top` is what a rule with `priority: top` found (child safety), and
 #: what a policy calls so: nothing ever comes before it.
 SEVERITIES = ("top", "critical", "high", "normal", "low")
+#: What stands in a severity's place where somebody asks for another look at a decision.
+APPEAL = "appeal"
+#: Everything that waits for people, in the order in which they should take it.
+WAITING = ("top", "critical", "high", APPEAL, "normal", "low")
 #: Hours within which somebody must have ruled, where the policy says nothing else.
-USUAL_HOURS: Mapping[str, float] = MappingProxyType({"top": 1, "critical": 1, "high": 4, "normal": 24, "low": 72})
+USUAL_HOURS: Mapping[str, float] = MappingProxyType(
+    {"top": 1, "critical": 1, "high": 4, "normal": 24, "low": 72, APPEAL: 72}
+)
 #: What a case is that no entry names.
 USUAL = "normal"
 
@@ -22,17 +28,19 @@ USUAL = "normal"
 class ReviewRules:
     """The `review` section of a policy, as far as it says something."""
 
-    #: Severity -> hours.
+    #: Severity, or `appeal`, -> hours.
     hours: Mapping[str, float] = field(default_factory=dict, hash=False)
     #: Path of rules (`moderation/Explicit`, `guardrail/HATE`, `brake`), or `default`, -> severity.
     severities: Mapping[str, str] = field(default_factory=dict, hash=False)
+    #: Severities of which a second person confirms each takedown, known violations aside.
+    second: tuple[str, ...] = field(default=(), metadata={"silent": True})
 
     def __bool__(self) -> bool:
         """Whether it says anything."""
-        return bool(self.hours or self.severities)
+        return bool(self.hours or self.severities or self.second)
 
     def within_hours(self, severity: str) -> float:
-        """How soon somebody must have ruled on a case of this severity."""
+        """How soon somebody must have ruled on a case of this severity, or on an appeal."""
         return self.hours.get(severity, USUAL_HOURS[severity])
 
     def severity_of(self, rules: Iterable[str], findings: Iterable[Finding] = ()) -> str:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
 
+from yaml.nodes import SequenceNode
+
 from tasks.decide.document import Document, Field, nearest
 from tasks.decide.kinds import CATEGORIES, PII_TYPES, TOXIC_TYPES
-from tasks.decide.review import SEVERITIES, ReviewRules
+from tasks.decide.review import SEVERITIES, WAITING, ReviewRules
 from tasks.decide.rule_path import DEFAULT, path_of
 from tasks.decide.taxonomy import PATHS, UnknownLabel, full_path
 
-HOURS, BY_RULE = "hours", "severities"
+HOURS, BY_RULE, SECOND = "hours", "severities", "second_reviewer"
 #: A year: who wants more wants no deadline.
 MOST_HOURS = 8_760
 #: How rules are named, and what may come behind; nothing where an operator chooses the names.
@@ -36,16 +38,25 @@ _EXAMPLE = "; they look like moderation/Weapons or guardrail/HATE"
 
 
 def read_review(document: Document, section: Field | None, *, rules: Collection[str]) -> ReviewRules:
-    """Severities and hours; `rules` are the names in the section of that name. Says nothing where nothing is said."""
-    known = document.known(section, (HOURS, BY_RULE)) if section else {}
-    hours = document.known(known[HOURS], SEVERITIES) if HOURS in known else {}
+    """Severities, hours and second reviewers; `rules` are the names in the section of that name."""
+    known = document.known(section, (HOURS, BY_RULE, SECOND)) if section else {}
+    hours = document.known(known[HOURS], WAITING) if HOURS in known else {}
     named = document.fields(known[BY_RULE]) if BY_RULE in known else {}
     within = {name: document.number(field, most=MOST_HOURS) for name, field in hours.items()}
     by_path = {read_path(document, field, rules=rules): document.choice(field, SEVERITIES) for field in named.values()}
     return ReviewRules(
         hours=MappingProxyType({name: number for name, number in within.items() if number is not None}),
         severities=MappingProxyType({path: one for path, one in by_path.items() if path and one}),
+        second=_second(document, known[SECOND]) if SECOND in known else (),
     )
+
+
+def _second(document: Document, field: Field) -> tuple[str, ...]:
+    """In the order of severities, whatever theirs is in the file."""
+    nodes = field.node.value if isinstance(field.node, SequenceNode) else [field.node]
+    entries = [Field(field.name, node.start_mark.line + 1, node) for node in nodes]
+    named = {document.choice(entry, SEVERITIES) for entry in entries}
+    return tuple(severity for severity in SEVERITIES if severity in named)
 
 
 def read_path(document: Document, field: Field, *, rules: Collection[str]) -> str | None:

@@ -17,6 +17,7 @@ from tasks.pipeline import DRY_RUN_WAIT
 from tasks.record.entries import command_entry
 from tasks.record.standing import Standing, Status
 from tasks.restore import TAKEN_DOWN, NotRestorable, restore
+from tasks.review.answer import answer
 from tasks.review.case import Case, CaseStatus, Kind, Ruling
 from tasks.review.rows import Change, change_case, find_case
 from tasks.review.ruling import is_changed
@@ -68,7 +69,7 @@ def _act(desk: Desk, case: Case, ruling: Ruling) -> Outcome:
     why, came_to = "", _changed(desk, standing, ruling)
     if not came_to:
         try:
-            outcome = _do(desk, standing, ruling)
+            outcome = _do(desk, case, standing, ruling)
         except (NotHeld, NotRestorable) as reason:
             if getattr(reason, "waits", False):
                 return Retry(WAIT_SECONDS, str(reason), counts=False)
@@ -91,16 +92,22 @@ def _changed(desk: Desk, standing: Standing, ruling: Ruling) -> str:
     return Status.SUPERSEDED.value if unbegun and is_changed(desk, standing) else ""
 
 
-def _do(desk: Desk, standing: Standing, ruling: Ruling) -> Outcome:
+def _do(desk: Desk, case: Case, standing: Standing, ruling: Ruling) -> Outcome:
     """Raises NotHeld, NotRestorable where the item has come to something else meanwhile."""
     by, why = ruling.by, ruling.why
-    if ruling.kind is Kind.HOLD:
+    if ruling.kind in (Kind.HOLD, Kind.UPHOLD) or (ruling.kind is Kind.ALLOW and _is_seen(standing)):
         return Done(standing.status.value)
     if ruling.kind is Kind.RESTORE or (ruling.kind is Kind.ALLOW and _is_taken_down(standing)):
         return restore(desk, standing, by=by, why=why)
     verdict = (_TIERS[ruling.kind], (ruling.rule,) if ruling.rule else ())
     spans = tuple((begin, end, CHOSEN) for begin, end in sorted(ruling.spans))
-    return overrule(desk, standing, verdict, by=by, why=why, spans=spans, strikes=ruling.kind is Kind.STRIKE)
+    strikes, of = ruling.kind is Kind.STRIKE, Status.ALLOWED if case.appeal and _is_seen(standing) else Status.HELD
+    return overrule(desk, standing, verdict, by=by, why=why, spans=spans, strikes=strikes, of=of)
+
+
+def _is_seen(standing: Standing) -> bool:
+    """Whether the machine has allowed it, and nobody else has had a say."""
+    return standing.status is Status.ALLOWED and standing.overruled is None
 
 
 def _is_taken_down(standing: Standing) -> bool:
@@ -123,9 +130,12 @@ def _close(desk: Desk, case: Case, standing: Standing, ruling: Ruling, *, result
         rule=ruling.rule,
         decided_under=case.policy_version,
         result=result,
+        **({"asked": str(case.appeal.ask), "side": str(case.appeal.side)} if case.appeal else {}),
+        **({"first_by": ruling.first_by} if ruling.first_by else {}),
         **({"not_done": why} if why else {}),
     )
     desk.audit.append([entry])
+    answer(desk, case, standing, result=result)
     try:
         closed = closing(moment(desk.now()), by="machine", result=result, why=why)
         change_case(desk, case.case_id, closed, only_if={"status": CaseStatus.ACTING, "ruling_id": ruling.ruling_id})

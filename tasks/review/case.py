@@ -49,6 +49,39 @@ class Kind(StrEnum):
     #: Reject, and count it against the uploader.
     STRIKE = "strike"
     RESTORE = "restore"
+    #: Of an appeal: what was decided stands.
+    UPHOLD = "uphold"
+
+
+class Side(StrEnum):
+    """Who asks for another look at a decision."""
+
+    UPLOADER = "uploader"
+    REPORTER = "reporter"
+
+
+class Ask(StrEnum):
+    """What somebody asks for."""
+
+    #: That a person looks at what was allowed.
+    REPORT = "report"
+    #: That another person looks at what was decided.
+    APPEAL = "appeal"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Appeal:
+    """Why a case is looked at once more, in the words of whoever asks. Words stay in the row, and nowhere else."""
+
+    side: Side
+    #: Which decision it is about (`tasks.review.decision`): each can be appealed once.
+    decision: str
+    ask: Ask = Ask.APPEAL
+    #: What they chose of `tasks.review.appeal.CHOICES`.
+    choice: str = ""
+    words: str = ""
+    #: ISO 8601, UTC.
+    at: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +103,10 @@ class Ruling:
     act_at: str = ""
     #: The policy that was in force when it was given.
     policy_version: str = ""
+    #: For colleagues; nobody else reads it.
+    note: str = ""
+    #: Who ruled the same before, where it took two people.
+    first_by: str = ""
 
     def fields(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -112,6 +149,11 @@ class Case:
     lease_until: str = ""
     skipped_by: frozenset[str] = frozenset()
     ruling: Ruling | None = None
+    #: What the first of two people ruled, until the second has: nobody else is to read it before.
+    first: Ruling | None = None
+    #: Who gave it, and who ruled otherwise then: neither may have the case again.
+    first_by: str = ""
+    second_by: str = ""
     #: What the ruling came to: a status of items, `superseded` and `gone` included; empty until it is carried out.
     result: str = ""
     closed_at: str = ""
@@ -119,11 +161,18 @@ class Case:
     history: tuple[Mapping[str, Any], ...] = ()
     #: The queue that it is in.
     queue: str = ""
+    #: Of an appeal or a report: what is asked, and by whom.
+    appeal: Appeal | None = None
+    #: Names of those who must not rule on it: they did, on what is appealed.
+    barred: frozenset[str] = frozenset()
 
     def summary(self) -> dict[str, Any]:
         """The case as `modfleet review list --json` prints it."""
         said = {name: getattr(self, name) for name in self.__dataclass_fields__}
         shown = said | {"skipped_by": sorted(self.skipped_by), "ruling": self.ruling and self.ruling.fields()}
+        shown |= {"barred": sorted(self.barred), "appeal": self.appeal and asdict(self.appeal)}
+        # The second reviewer must not see what the first one ruled, nor that they are the second.
+        shown |= dict.fromkeys(("first", "first_by", "second_by"))
         return {name: list(value) if isinstance(value, tuple) else value for name, value in shown.items()}
 
 
@@ -143,6 +192,8 @@ class Reviewer:
 
     def may_see(self, case: Case) -> bool:
         """Whether this case is among what they may be offered."""
+        if self.name in case.barred:
+            return False
         if self.surfaces is not None and case.surface not in self.surfaces:
             return False
         if case.escalated and not self.senior:
@@ -153,7 +204,11 @@ class Reviewer:
 
     def wants(self, case: Case) -> bool:
         """Whether to offer it to them: they may see it, and have not skipped it."""
-        return self.may_see(case) and self.name not in case.skipped_by
+        return self.may_see(case) and self.may_rule(case) and self.name not in case.skipped_by
+
+    def may_rule(self, case: Case) -> bool:
+        """Whether they have not ruled on it before, where it takes two people."""
+        return self.name not in (case.first_by, case.second_by)
 
 
 def waiting_in(severity: str, *, escalated: bool) -> str:
@@ -181,7 +236,10 @@ def case_from(row: Mapping[str, Any]) -> Case:
         moments=tuple(json.loads(said.get("moments", "[]"))),
         parts=tuple(json.loads(said.get("parts", "[]"))),
         skipped_by=frozenset(row.get("skipped_by", {"SS": ()})["SS"]),
+        barred=frozenset(row.get("barred", {"SS": ()})["SS"]),
+        appeal=appeal_from(said["appeal"]) if "appeal" in said else None,
         ruling=ruling_from(said["ruling"]) if "ruling" in said else None,
+        first=ruling_from(said["first"]) if "first" in said else None,
         history=tuple(json.loads(line["S"]) for line in row.get("history", {"L": ()})["L"]),
     )
 
@@ -190,7 +248,7 @@ def case_from(row: Mapping[str, Any]) -> Case:
 _TEXTS = (
     *("case_id", "location", "version", "surface", "uploader", "kind", "language", "policy_version", "severity"),
     *("opened_at", "due_at", "merged_into", "claimed_by", "claim_id", "claimed_at", "lease_until", "result"),
-    *("closed_at", "queue"),
+    *("closed_at", "queue", "first_by", "second_by"),
 )
 
 
@@ -199,3 +257,9 @@ def ruling_from(text: str) -> Ruling:
     said = json.loads(text)
     spans = tuple((begin, end) for begin, end in said["spans"])
     return Ruling(**said | {"kind": Kind(said["kind"]), "spans": spans})
+
+
+def appeal_from(text: str) -> Appeal:
+    """The appeal whose `asdict` is this JSON."""
+    said = json.loads(text)
+    return Appeal(**said | {"side": Side(said["side"]), "ask": Ask(said["ask"])})

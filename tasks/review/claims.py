@@ -25,6 +25,8 @@ SKIPS = 3
 PUT_BACK = 25
 #: Claims that are looked through for somebody's own.
 CLAIMS = 1_000
+#: Why somebody is refused an appeal.
+BARRED = "you have ruled on it before: somebody else has to look at it now"
 #: What a claim leaves behind in no other state.
 _CLAIM = ("claimed_by", "claim_id", "claimed_at", "lease_until")
 
@@ -63,8 +65,12 @@ def claim(desk: Desk, case_id: str, reviewer: Reviewer, *, seconds: float = LEAS
         case = _put_back(desk, case)
     if case is None or case.status is not CaseStatus.OPEN:
         raise NotYours(whose(case))
+    if reviewer.name in case.barred:
+        raise NotYours(BARRED)
     if not reviewer.may_see(case):
         raise NotYours("it is not among the cases that you may see")
+    if not reviewer.may_rule(case):
+        raise NotYours("you have ruled on it, and it takes somebody else now")
     return _claim(desk, case, reviewer, seconds) or _refuse(desk, case_id)
 
 
@@ -77,20 +83,20 @@ def renew(desk: Desk, case_id: str, *, by: str, seconds: float = LEASE_SECONDS) 
 def release(desk: Desk, case_id: str, *, by: str, why: str = "") -> Case:
     """Give a case back to its queue; the same reviewer may be offered it again. Raises NotYours."""
     case = _mine(desk, case_id, by)
-    return _as_holder(desk, case_id, _waiting(desk, case, "released", by=by, why=why), by=by)
+    return _as_holder(desk, case_id, waiting_again(desk, case, "released", by=by, why=why), by=by)
 
 
 def skip(desk: Desk, case_id: str, *, by: str, why: str) -> Case:
     """Give a case back and never be offered it again. The third skip escalates it. Raises NotYours."""
     case = _mine(desk, case_id, by)
     escalated = case.escalated or len(case.skipped_by | {by}) >= SKIPS
-    return _as_holder(desk, case_id, _waiting(desk, case, "skipped", by=by, why=why, escalated=escalated), by=by)
+    return _as_holder(desk, case_id, waiting_again(desk, case, "skipped", by=by, why=why, escalated=escalated), by=by)
 
 
 def escalate(desk: Desk, case_id: str, *, by: str, why: str) -> Case:
     """Hand a case to the senior reviewers. Raises NotYours."""
     case = _mine(desk, case_id, by)
-    return _as_holder(desk, case_id, _waiting(desk, case, "escalated", by=by, why=why, escalated=True), by=by)
+    return _as_holder(desk, case_id, waiting_again(desk, case, "escalated", by=by, why=why, escalated=True), by=by)
 
 
 def claims_of(desk: Desk, by: str) -> tuple[Case, ...]:
@@ -125,6 +131,11 @@ def claimed(now: datetime, by: str, seconds: float) -> dict[str, str]:
     }
 
 
+def not_before(by: str) -> dict[str, str]:
+    """What a row must not say where it takes two people: that it was they who ruled before."""
+    return {"first_by": by, "second_by": by}
+
+
 def whose(case: Case | None) -> str:
     """Why a case is not to be had, in words."""
     if case is None:
@@ -149,19 +160,24 @@ def _claim(desk: Desk, case: Case, reviewer: Reviewer, seconds: float) -> Case |
     now = desk.now()
     note = {"at": moment(now), "event": "claimed", "by": reviewer.name}
     try:
-        change = Change(put=claimed(now, reviewer.name, seconds), drop=("place",), note=note)
-        return change_case(desk, case.case_id, change, only_if={"status": CaseStatus.OPEN})
+        put = claimed(now, reviewer.name, seconds)
+        change = Change(put=put, drop=("place",), note=note, unbarred=reviewer.name)
+        return change_case(
+            desk, case.case_id, change, only_if={"status": CaseStatus.OPEN}, unless=not_before(reviewer.name)
+        )
     except Moved:
         return None
 
 
 def _put_back(desk: Desk, case: Case) -> Case:
     """Raises Moved where the lease is another one by now."""
-    change = _waiting(desk, case, "expired", by=case.claimed_by)
+    change = waiting_again(desk, case, "expired", by=case.claimed_by)
     return change_case(desk, case.case_id, change, only_if={"claim_id": case.claim_id, "lease_until": case.lease_until})
 
 
-def _waiting(desk: Desk, case: Case, event: str, *, by: str, why: str = "", escalated: bool | None = None) -> Change:
+def waiting_again(
+    desk: Desk, case: Case, event: str, *, by: str, why: str = "", escalated: bool | None = None
+) -> Change:
     """The case as an open one, where it was before or among the escalated ones."""
     high = case.escalated if escalated is None else escalated
     queue = waiting_in(case.severity, escalated=high)

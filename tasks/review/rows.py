@@ -7,6 +7,7 @@ import json
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from tasks.aws.calls import call
@@ -17,6 +18,7 @@ from tasks.review.case import Case, case_from
 
 #: Cases in one page, unless told otherwise.
 PAGE = 50
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class BadCursor(ValueError):
@@ -33,6 +35,10 @@ class Change:
     note: Mapping[str, Any] | None = None
     #: Somebody more who has skipped it.
     skipper: str = ""
+    #: Who does it: refused where they are among those who are barred from the case.
+    unbarred: str = ""
+    #: Attributes that the row must not have yet.
+    new: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +55,26 @@ def find_case(desk: Desk, case_id: str) -> Case | None:
     return case_from(row) if row else None
 
 
-def change_case(desk: Desk, case_id: str, change: Change, *, only_if: Mapping[str, str]) -> Case:
-    """Change a case of which these attributes are as told; returns it as it is then. Raises Moved; Fault."""
+def change_case(
+    desk: Desk, case_id: str, change: Change, *, only_if: Mapping[str, str], unless: Mapping[str, str] = _NOTHING
+) -> Case:
+    """Change a case of which these attributes are as told, and none of the others; returns it as it is then.
+
+    Raises Moved; Fault.
+    """
     # Where only the answer was lost, the next try must not take its own change for somebody else's.
     me = uuid.uuid4().hex
     put = {**change.put, "changed_by": me}
-    names = {f"#{name}": name for name in (*put, *change.drop, *only_if)}
+    names = {f"#{name}": name for name in (*put, *change.drop, *only_if, *unless, *change.new)}
     values: dict[str, Any] = {f":{name}": {"S": value} for name, value in put.items()}
     values |= {f":is_{name}": {"S": value} for name, value in only_if.items()}
+    values |= {f":not_{name}": {"S": value} for name, value in unless.items()}
+    conditions = [f"#{name} = :is_{name}" for name in only_if]
+    conditions += [f"(attribute_not_exists(#{name}) OR #{name} <> :not_{name})" for name in unless]
+    conditions += [f"attribute_not_exists(#{name})" for name in change.new]
+    if change.unbarred:
+        names, values = names | {"#barred": "barred"}, values | {":unbarred": {"S": change.unbarred}}
+        conditions.append("(attribute_not_exists(#barred) OR NOT contains(#barred, :unbarred))")
     sets = [f"#{name} = :{name}" for name in put]
     if change.note is not None:
         names["#history"] = "history"
@@ -74,7 +92,7 @@ def change_case(desk: Desk, case_id: str, change: Change, *, only_if: Mapping[st
             TableName=desk.settings.cases_table,
             Key={"case_id": {"S": case_id}},
             UpdateExpression=expression,
-            ConditionExpression=" AND ".join(f"#{name} = :is_{name}" for name in only_if),
+            ConditionExpression=" AND ".join(conditions),
             ExpressionAttributeNames=names,
             ExpressionAttributeValues=values,
             ReturnValues="ALL_NEW",

@@ -24,9 +24,11 @@ from tasks.detect.kind import Kind as Readable
 from tasks.intake.message import RulingGiven, write_ruling
 from tasks.ledger import trace_header
 from tasks.record.standing import Standing
+from tasks.review.asked import kinds_for
 from tasks.review.case import BY_QUEUE, RULED, Case, CaseStatus, Kind, Ruling
-from tasks.review.claims import LEASE_SECONDS, NotYours, claimed, whose
+from tasks.review.claims import LEASE_SECONDS, NotYours, claimed
 from tasks.review.rows import Change, Listing, cases_of, change_case, find_case
+from tasks.review.second import REMOVALS, as_ruler, dispute, entry_of, is_first, keep_first, take_first_back, takes_two
 from tasks.review.severity import moment
 
 #: How long a ruling can be undone, unless told otherwise, and at most (SQS delays no message longer).
@@ -59,6 +61,8 @@ class Given:
     #: Something newer is there by now, or nothing: the ruling will end as `superseded` or `gone`, unless it is a
     #: reject, which still removes the version that was looked at.
     changed: bool
+    #: Nothing is carried out yet: somebody else must rule on it first.
+    waits: bool = False
 
 
 def rule(
@@ -67,11 +71,12 @@ def rule(
     ruling: Ruling,
     *,
     undo_seconds: float = UNDO_SECONDS,
+    confirmed: bool = False,
 ) -> Given:
     """Rule on a case that the reviewer holds, and have a worker carry it out once it cannot be undone any more.
 
-    The same ruling again, by its id, changes nothing. Raises NotARuling, NotYours; Fault, after which the same call
-    goes on.
+    Where the policy says so, or the caller does (`confirmed`), a second person must rule the same first. The same
+    ruling again, by its id, changes nothing. Raises NotARuling, NotYours; Fault, after which the same call goes on.
     """
     now = desk.now()
     act_at = moment(now + timedelta(seconds=min(max(undo_seconds, 0.0), MOST_UNDO_SECONDS)))
@@ -80,8 +85,13 @@ def rule(
     if case is None or standing is None:
         raise NotYours("there is no such case")
     if not _is_same(case, ruling):
+        _check_asked(case, standing, ruling)
         checked = _checked(desk, standing, ruling)
-        case = _write(desk, case, replace(checked, at=moment(now), act_at=act_at, policy_version=desk.policy.version))
+        ruling = replace(checked, at=moment(now), act_at=act_at, policy_version=desk.policy.version)
+        two = ruling.kind in REMOVALS and confirmed
+        case = _write(desk, case, ruling, two=two or takes_two(desk.policy, case, ruling))
+    if case.ruling is None:
+        return _waiting(desk, case, standing, ruling)
     _send(desk, case)
     return Given(case=case, changed=is_changed(desk, standing))
 
@@ -89,6 +99,10 @@ def rule(
 def undo(desk: Desk, case_id: str, *, by: str, seconds: float = LEASE_SECONDS) -> Case:
     """Take one's ruling back: the case is claimed again. Raises TooLate once a worker has begun; NotYours; Fault."""
     case = find_case(desk, case_id)
+    if case is not None and case.ruling is None and case.first is not None and case.first.by == by:
+        if taken := take_first_back(desk, case, by=by, seconds=seconds):
+            return taken
+        raise TooLate("somebody else has begun to look at it")
     if case is None or case.ruling is None:
         raise NotYours("there is no ruling on it")
     if case.ruling.by != by:
@@ -150,7 +164,15 @@ def named_rule(desk: Desk, name: str) -> str:
 
 
 def _is_same(case: Case, ruling: Ruling) -> bool:
-    return case.ruling is not None and case.ruling.ruling_id == ruling.ruling_id
+    given = (one.ruling_id for one in (case.ruling, case.first) if one is not None)
+    return ruling.ruling_id in given
+
+
+def _check_asked(case: Case, standing: Standing, ruling: Ruling) -> None:
+    """Raises NotARuling where it is no answer to what the case asks."""
+    fitting = kinds_for(case, standing)
+    if ruling.kind not in fitting:
+        raise NotARuling(f"to {ruling.kind} is no answer here; there are {', '.join(fitting)}")
 
 
 def _checked(desk: Desk, standing: Standing, ruling: Ruling) -> Ruling:
@@ -168,7 +190,19 @@ def _checked(desk: Desk, standing: Standing, ruling: Ruling) -> Ruling:
     return replace(ruling, rule=named_rule(desk, ruling.rule)) if ruling.rule else ruling
 
 
-def _write(desk: Desk, case: Case, ruling: Ruling) -> Case:
+def _waiting(desk: Desk, case: Case, standing: Standing, ruling: Ruling) -> Given:
+    """A ruling that somebody else must confirm, or has contradicted: written down, and nothing done."""
+    desk.audit.append([entry_of(case, standing, case.first or ruling)])
+    return Given(case=case, changed=is_changed(desk, standing), waits=True)
+
+
+def _write(desk: Desk, case: Case, ruling: Ruling, *, two: bool) -> Case:
+    if two and is_first(case):
+        return keep_first(desk, case, ruling)
+    if case.first is not None:
+        if case.first.kind is not ruling.kind:
+            return dispute(desk, case, ruling)
+        ruling = replace(ruling, first_by=case.first.by)
     put = {
         "status": CaseStatus.RULED.value,
         "ruling": json.dumps(ruling.fields(), ensure_ascii=False),
@@ -177,11 +211,7 @@ def _write(desk: Desk, case: Case, ruling: Ruling) -> Case:
         "rank": ruling.act_at,
     }
     note = {"at": ruling.at, "event": "ruled", "by": ruling.by, "ruling": ruling.kind.value, "why": ruling.why}
-    only_if = {"status": CaseStatus.CLAIMED.value, "claimed_by": ruling.by}
-    try:
-        return change_case(desk, case.case_id, Change(put=put, note=note), only_if=only_if)
-    except Moved:
-        raise NotYours(whose(find_case(desk, case.case_id))) from None
+    return as_ruler(desk, case, Change(put=put, note=note), by=ruling.by)
 
 
 def _send_again(desk: Desk, case: Case) -> bool:

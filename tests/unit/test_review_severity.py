@@ -102,6 +102,7 @@ MISTAKES = [
     ("review: {severities: {rules/doxing: high}}", '"rules/doxing" names no rules; the nearest is "doxxing"'),
     ("review: {severities: {default: urgent}}", "must be top or critical or high or normal or low"),
     ("review: {order: fifo}", 'unknown key "order"'),
+    ("review: {second_reviewer: [top, urgent]}", "must be top or critical or high or normal or low"),
 ]
 
 
@@ -126,6 +127,18 @@ def test_a_policy_without_the_section_keeps_its_version_and_one_with_it_is_print
     told = "\n".join(differences(SILENT, policy))
     assert "review: " in told
     assert differences(policy, policy) == ()
+
+
+def test_who_wants_two_people_says_of_which_severities_and_who_says_nothing_keeps_the_version() -> None:
+    policy = parse_policy(f"{TEXT}review: {{second_reviewer: [critical, top]}}\n")
+    assert policy.review.second == ("top", "critical")
+    assert policy.version == parse_policy(f"{TEXT}review: {{second_reviewer: [top, critical]}}\n").version
+    assert policy.version != SILENT.version
+    assert parse_policy(policy_text(policy)).version == policy.version
+    assert differences(SILENT, policy) == ("review: second reviewer is top, critical, was none",)
+    assert parse_policy(f"{TEXT}review: {{second_reviewer: []}}\n").version == SILENT.version
+    said = "review: {hours: {high: 0.5}}\n"
+    assert "second" not in policy_text(parse_policy(TEXT + said))
 
 
 CASE = Case(
