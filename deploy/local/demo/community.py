@@ -28,6 +28,21 @@ def crowd() -> tuple[Post, ...]:
     )
 
 
+def medal() -> Post:
+    """Taken down by what it shows; somebody will think otherwise."""
+    rule = "labels/Hate Symbols/Nazi Party"
+    return _post(
+        "feed/old-medal.png", png(photo("coins.png"), Nazi_Party=88.4), "collector", Expected("rejected", rule)
+    )
+
+
+def water_pistols() -> tuple[Post, Post]:
+    """Two that are toys by a hair: the second is uploaded once the policy is a stricter one."""
+    coins = photo("coins.png")
+    first = _post("feed/water-pistol.jpg", jpeg(coins, Weapons=59.9), "kid42", ALLOWED)
+    return first, _post("feed/toy-gun.jpg", jpeg(coins, Weapons=58.2), "kid42", ALLOWED)
+
+
 def _avatars() -> Iterator[Post]:
     """`before`: shown only once allowed."""
     yield _post("avatars/mia.jpg", jpeg(photo("astronaut.png")), "mia", ALLOWED, is_early=True)
@@ -46,14 +61,13 @@ def _photos() -> Iterator[Post]:
     yield _post("feed/eye-exam.jpg", jpeg(retina), "ada", ALLOWED)
     yield _post("messages/moon-tonight.png", png(moon), "ben", ALLOWED)
     yield _post("feed/wine-tasting.jpg", jpeg(coffee, Alcohol=98.2), "lea", ALLOWED)
-    yield _post("feed/water-pistol.jpg", jpeg(coins, Weapons=59.9), "kid42", ALLOWED)
+    yield water_pistols()[0]
     yield _post("feed/kitchen-knives.jpg", jpeg(coins, Weapons=72), "chef", Expected("held", "labels/Violence/Weapons"))
     rule = "labels/Violence/Graphic Violence/Explosions and Blasts"
     yield _post("messages/fireworks.jpg", jpeg(moon, Explosions_and_Blasts=96), "ben", Expected("held", rule))
     rule = "labels/Violence/Weapons"
     yield _post("feed/rifle-for-sale.jpg", jpeg(rocket, Weapons=97.5), "dealer", Expected("rejected", rule))
-    rule = "labels/Hate Symbols/Nazi Party"
-    yield _post("feed/old-medal.png", png(coins, Nazi_Party=88.4), "collector", Expected("rejected", rule))
+    yield medal()
     several = {"Corpses": 93.1, "Air Crash": 90.0, "Blood & Gore": 91.7}
     rule = "labels/Visually Disturbing/Death and Emaciation/Corpses"
     yield _post("feed/crash-site.jpg", jpeg(rocket, **several), "shock", Expected("rejected", rule))

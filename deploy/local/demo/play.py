@@ -16,6 +16,7 @@ from deploy.local.demo.crash import crash
 from deploy.local.demo.evidence import gather
 from deploy.local.demo.post import Post
 from deploy.local.demo.screen import Screen
+from deploy.local.demo.second_thoughts import second_thoughts
 from deploy.local.demo.stage import Stage
 from deploy.local.demo.summary import Summary
 from deploy.local.demo.watch import Watch
@@ -34,7 +35,7 @@ MakePosts = Callable[[], tuple[Post, ...]]
 def play(screen: Screen, make_posts: MakePosts, *, home: Path, crashes: bool) -> Summary:
     """Everything from the first process to the last check; nothing runs any more when it returns.
 
-    With `crashes`, the worker is killed at the end, amid more uploads.
+    With `crashes`, the worker is killed at the end, amid more uploads; then people change their minds.
 
     Raises ChildError and StageError when a part of the stage does not stand.
     """
@@ -52,7 +53,7 @@ def play(screen: Screen, make_posts: MakePosts, *, home: Path, crashes: bool) ->
             checks = check_all(evidence)
         if crashes:
             screen.say(Text())
-            checks = (*checks, crash(screen, stage))
+            checks = (*checks, crash(screen, stage), *second_thoughts(screen, stage))
         pids = tuple(stage.pids)
         ending.close()
     return Summary(evidence=evidence, checks=checks, seconds=time.monotonic() - started, pids=pids)

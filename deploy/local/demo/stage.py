@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -46,6 +47,8 @@ class Stage:
         self._worker: Child | None = None
         self._workers = 0
         self._pids: list[int] = []
+        #: What came from the notices topic.
+        self._heard: list[dict[str, Any]] = []
         self._http = urllib3.PoolManager(timeout=10, retries=False)
 
     def __enter__(self) -> Self:
@@ -73,6 +76,11 @@ class Stage:
             self._cloud.stop()
 
     @property
+    def home(self) -> Path:
+        """Where files of the demo go."""
+        return self._cloud.home
+
+    @property
     def pids(self) -> list[int]:
         """Process ids of everything that was started."""
         return self._cloud.pids + self._pids
@@ -82,7 +90,8 @@ class Stage:
         command = [str(Path(sys.executable).parent / "modfleet"), "worker", "--lanes", ",".join(LANES)]
         self._workers += 1
         log = self._cloud.home / f"worker{self._workers}.log"
-        environment = self._cloud.child_environment() | {"MODFLEET_VISIBILITY_SECONDS": str(VISIBILITY)}
+        hurried = {"MODFLEET_VISIBILITY_SECONDS": str(VISIBILITY), "MODFLEET_POLICY_SECONDS": "1"}
+        environment = self._cloud.child_environment() | hurried
         self._worker = Child(command, log=log, environment=environment, announces=False)
         self._pids.append(self._worker.pid)
 
@@ -182,13 +191,31 @@ class Stage:
 
     def notices(self) -> set[tuple[str, str]]:
         """(key, version) of every item whose uploader was sent a statement of reasons."""
-        told = set()
+        self._hear()
+        items = [said["item"] for said in self._heard if said["type"] == "statement_of_reasons"]
+        return {(item["key"], item["version"]) for item in items}
+
+    def account_events(self, uploader: str) -> list[str]:
+        """What the application was told of an account (warn, limit, suspend), each event once, in its order."""
+        self._hear()
+        events = {said["event_id"]: said for said in self._heard if said["type"] == "account"}
+        return [str(said["event"]) for said in events.values() if said["uploader"] == uploader]
+
+    def _hear(self) -> None:
         while batch := self.sqs.receive_message(QueueUrl=self._notices, MaxNumberOfMessages=10).get("Messages"):
             for message in batch:
-                item = json.loads(message["Body"])["item"]
-                told.add((item["key"], item["version"]))
+                self._heard.append(json.loads(message["Body"]))
                 self.sqs.delete_message(QueueUrl=self._notices, ReceiptHandle=message["ReceiptHandle"])
-        return told
+
+    def command(self, *words: str) -> dict[str, Any]:
+        """What `modfleet ... --json` prints, as an operator types it. Raises StageError where it fails."""
+        said = [str(Path(sys.executable).parent / "modfleet"), *words, "--json"]
+        environment = self._cloud.child_environment()
+        ran = subprocess.run(said, env=environment, capture_output=True, text=True, check=False)  # noqa: S603  # ours
+        if ran.returncode:
+            raise StageError(f"modfleet {' '.join(words)}: {ran.stderr.strip()[-500:]}")
+        answer: dict[str, Any] = json.loads(ran.stdout)
+        return answer
 
 
 def _subscribe(sqs: Any, sns: Any, *, topic: str) -> str:
