@@ -92,8 +92,10 @@ class ConsoleSettings(BaseSettings):
 
     @field_validator("url", "oidc_issuer")
     @classmethod
-    def _is_safe(cls, url: str) -> str:
+    def _is_safe(cls, url: str | None) -> str | None:
         """Over plain http anybody on the way could read a session or stand in for the provider."""
+        if url is None:
+            return None
         parts = urlsplit(url)
         if not re.fullmatch(r"https?", parts.scheme) or not parts.hostname or parts.query or parts.fragment:
             raise ValueError("not a URL such as https://example.com")
@@ -103,10 +105,10 @@ class ConsoleSettings(BaseSettings):
 
     @field_validator("url")
     @classmethod
-    def _is_root(cls, url: str) -> str:
-        if urlsplit(url).path not in ("", "/"):
+    def _is_root(cls, url: str | None) -> str | None:
+        if url is not None and urlsplit(url).path not in ("", "/"):
             raise ValueError("the console is at the root of its host: leave the path away")
-        return url.rstrip("/")
+        return url and url.rstrip("/")
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
