@@ -15,9 +15,19 @@ from celery import shared_task
 from tasks import pipeline
 from tasks.aws.faults import Fault
 from tasks.desk import Desk
-from tasks.intake.message import Message, NotAMessage, Nothing, RulingGiven, VideoCheck, VideoEnded, read_message
+from tasks.intake.message import (
+    Asked,
+    Message,
+    NotAMessage,
+    Nothing,
+    RulingGiven,
+    VideoCheck,
+    VideoEnded,
+    read_message,
+)
 from tasks.intake.submission import Submission
 from tasks.outcome import Done, Outcome, Parked, Retry, Skipped, backoff, outcome_of
+from tasks.review.asking import ask
 from tasks.review.carry_out import carry_out
 from tasks.submit import submit
 from tasks.video import checks_of
@@ -56,11 +66,15 @@ def _works_of(desk: Desk, message: Message, *, attempt: int) -> list[Callable[[]
     if isinstance(message, VideoEnded):
         checks = [partial(pipeline.check_video, desk, check, told=True) for check in checks_of(desk, message.job_id)]
         return [*checks] or [partial(Skipped, "no video waits for this job")]
-    if isinstance(message, RulingGiven):
-        return [partial(carry_out, desk, message)]
+    if isinstance(message, RulingGiven | Asked):
+        return [partial(_do_for_people, desk, message)]
     if isinstance(message, Submission):
         return [partial(submit, desk, message, attempt=attempt)]
     return [partial(pipeline.moderate, desk, item, attempt=attempt) for item in message.items]
+
+
+def _do_for_people(desk: Desk, message: RulingGiven | Asked) -> Outcome:
+    return ask(desk, message) if isinstance(message, Asked) else carry_out(desk, message)
 
 
 def _on_its_own_ledger(desk: Desk, work: Callable[[], Outcome]) -> Outcome:

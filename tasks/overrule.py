@@ -35,19 +35,23 @@ def overrule(  # noqa: PLR0913  # what, by whom, why, and what a person may choo
     why: str,
     spans: Spans = (),
     strikes: bool | None = None,
+    of: Status = Status.HELD,
 ) -> Outcome:
     """Let a held item come to another tier by these rules, or go on where an earlier run stopped.
 
     Whether a takedown counts against the uploader's account, the policy says, unless `strikes` does. The item's case
-    is the caller's to close. Raises NotHeld where somebody else was first; Fault, to go on later. What is held of a dry
-    run stays as it is.
+    is the caller's to close. `of` is where the item must stand: what was reported is allowed. Raises NotHeld where
+    somebody else was first; Fault, to go on later. What is held of a dry run stays as it is.
     """
     if desk.settings.dry_run or standing.dry_run:
         raise NotHeld("it was held in a dry run, or this is one (MODFLEET_DRY_RUN), which touches nothing", waits=True)
     if not _is_begun(standing, verdict):
         rules = verdict[1]
         usual = is_strike(desk, standing, rules=rules, findings=standing.findings) if strikes is None else strikes
-        standing = _begin(desk, standing, verdict, said={"by": by, "why": why}, spans=spans, strikes=usual)
+        said = {"by": by, "why": why}
+        if standing.status is not of:
+            raise _not_held(standing)
+        standing = _begin(desk, standing, verdict, said=said, spans=spans, strikes=usual)
     return resume(desk, standing)
 
 
@@ -59,8 +63,6 @@ def _is_begun(standing: Standing, verdict: Verdict) -> bool:
 def _begin(
     desk: Desk, standing: Standing, verdict: Verdict, *, said: dict[str, str], spans: Spans, strikes: bool
 ) -> Standing:
-    if standing.status is not Status.HELD:
-        raise _not_held(standing)
     tier, rules = verdict
     where = around(desk, standing)
     wanted = plan(tier, desk.policy.surface_of(standing.item), **where, strikes=strikes and bool(standing.uploader))
@@ -70,7 +72,7 @@ def _begin(
     try:
         desk.state.reopen(
             standing.item,
-            ended=Status.HELD,
+            ended=standing.status,
             plan=(*standing.plan, *steps),
             entry=entry,
             verdict=verdict,

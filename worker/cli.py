@@ -16,6 +16,7 @@ from tasks.aws.faults import Fault
 from tasks.desk import Desk
 from worker.account import account_app
 from worker.app import create_app
+from worker.appeal import appeal_app, report
 from worker.attend import attend
 from worker.audit import audit_app
 from worker.boot import lacking
@@ -50,11 +51,13 @@ app.add_typer(known_app, name="known")
 app.add_typer(policy_app, name="policy")
 app.add_typer(audit_app, name="audit")
 app.add_typer(review_app, name="review")
+app.add_typer(appeal_app, name="appeal")
 app.command()(top)
 app.command()(takedowns)
 app.command()(cost)
 app.command()(submit)
 app.command()(restore)
+app.command()(report)
 app.command()(console)
 
 

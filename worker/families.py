@@ -108,4 +108,20 @@ OVERTURN_RATE = Family(
     unit="None",
     dimensions=(("rule",),),
 )
-REVIEW = (CASES_WAITING, CASES_OVERDUE, CASE_OVERDUE_SECONDS, RULINGS_PER_HOUR, RULING_SECONDS, OVERTURN_RATE)
+APPEALS_DECIDED = Family(
+    name="appeals_decided",
+    help="Appeals that were decided over the last day",
+    labels=("outcome",),
+    dimensions=(("outcome",),),
+)
+APPEAL_OVERTURN_RATE = Family(
+    name="appeal_overturn_rate",
+    help="Share of a rule's appeals, 0-1, that were overturned over the last day",
+    labels=("rule",),
+    unit="None",
+    dimensions=(("rule",),),
+)
+REVIEW = (
+    *(CASES_WAITING, CASES_OVERDUE, CASE_OVERDUE_SECONDS, RULINGS_PER_HOUR, RULING_SECONDS, OVERTURN_RATE),
+    *(APPEALS_DECIDED, APPEAL_OVERTURN_RATE),
+)

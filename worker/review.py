@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from tasks.aws.faults import Fault
-from tasks.decide.review import SEVERITIES
+from tasks.decide.review import WAITING
 from tasks.review.case import Case, Kind, Reviewer, Ruling
 from tasks.review.cases import COUNTED, Load, find_case, in_order, waiting, workload
 from tasks.review.claims import LEASE_SECONDS, NotYours, claim_next, claims_of
@@ -50,7 +50,7 @@ Seconds = Annotated[float, typer.Option(min=1, max=43_200, help="How long the cl
 @review_app.command("list")
 def show_list(  # noqa: PLR0913  # one for each option
     *,
-    severity: Annotated[str, typer.Option(help=f"Only one of {', '.join(SEVERITIES)}; then pages go on.")] = "",
+    severity: Annotated[str, typer.Option(help=f"Only one of {', '.join(WAITING)}; then pages go on.")] = "",
     surface: Annotated[str, typer.Option(help="Only this surface.")] = "",
     escalated: Annotated[bool, typer.Option("--escalated", help="What was escalated, instead of the others.")] = False,
     mine: Annotated[bool, typer.Option("--mine", help="What --by has claimed, instead.")] = False,
@@ -244,7 +244,7 @@ def _who(by: str) -> str:
 
 
 def _severity(name: str) -> str:
-    return name if name in SEVERITIES else stop(f"no such severity: {name!r}; there are {', '.join(SEVERITIES)}")
+    return name if name in WAITING else stop(f"no such severity: {name!r}; there are {', '.join(WAITING)}")
 
 
 def _span(text: str) -> tuple[int, int]:
@@ -287,6 +287,8 @@ def _print_figures(told: Figures) -> None:
     for name, one in islice(told.rules.items(), RULES):
         if one.overturned:
             console.print(f"  {escape(name)}: {one.overturned:,} of {one.ruled:,} overturned ({one.rate:.0%})")
+    if told.appeals:
+        console.print("appeals: " + ", ".join(f"{count:,} {outcome}" for outcome, count in told.appeals.items()))
 
 
 def _count(number: int) -> str:

@@ -16,6 +16,8 @@ from tasks.review.figures import figures
 from tasks.review.ruling import send_late
 from tasks.review.severity import moment
 from worker.families import (
+    APPEAL_OVERTURN_RATE,
+    APPEALS_DECIDED,
     CASE_OVERDUE_SECONDS,
     CASES_OVERDUE,
     CASES_WAITING,
@@ -105,3 +107,7 @@ class Reviewing:
             self._registry.level(RULING_SECONDS, middle, (severity,))
         for path, one in told.rules.items():
             self._registry.level(OVERTURN_RATE, one.rate, (path,))
+        for outcome, count in told.appeals.items():
+            self._registry.level(APPEALS_DECIDED, count, (outcome,))
+        for path, one in told.appealed_rules.items():
+            self._registry.level(APPEAL_OVERTURN_RATE, one.rate, (path,))

@@ -12,6 +12,7 @@ from tasks.aws.calls import call
 from tasks.desk import Desk
 from tasks.record.entries import without_texts
 from tasks.record.standing import Standing
+from tasks.review.link import appeal_in
 
 
 def with_reasons(desk: Desk, standing: Standing) -> Standing:
@@ -28,7 +29,7 @@ def statement_of_reasons(desk: Desk, standing: Standing, reasons: Mapping[str, A
     return {
         "type": "statement_of_reasons",
         "notice_id": notice_id(standing, reasons.get("occasion", "held")),
-        **_about(standing),
+        **about(standing),
         "restriction": next(iter(reasons.get("decision_visibility", ())), None),
         "tier": standing.tier,
         "grounds": list(standing.rules),
@@ -36,6 +37,7 @@ def statement_of_reasons(desk: Desk, standing: Standing, reasons: Mapping[str, A
         "decided_at": standing.decided_at.isoformat() if standing.decided_at else None,
         **reasons,
         "appeal_url": str(desk.settings.appeal_url) if desk.settings.appeal_url else None,
+        "appeal": appeal_in(desk.settings, standing, reasons),
     }
 
 
@@ -46,7 +48,7 @@ def end_of_restriction(desk: Desk, standing: Standing) -> dict[str, Any]:
         "type": "restriction_lifted",
         "notice_id": notice_id(standing, "back"),
         "lifts": [standing.receipts[action]["notice_id"] for action in told if action in standing.receipts],
-        **_about(standing),
+        **about(standing),
         "policy_version": standing.policy_version,
         "occasion": "back",
         "language": notices.known(standing.language) or None,
@@ -57,13 +59,13 @@ def end_of_restriction(desk: Desk, standing: Standing) -> dict[str, Any]:
 def notify(desk: Desk, standing: Standing) -> dict[str, Any]:
     """Publish the statement of reasons. Its receipt has the reasons where a person's word made them other ones."""
     reasons = _reasons(desk, standing)
-    receipt = _publish(desk, statement_of_reasons(desk, standing, reasons))
+    receipt = publish(desk, statement_of_reasons(desk, standing, reasons))
     return receipt | ({} if reasons is standing.reasons else {"statement": without_texts(reasons)})
 
 
 def notify_back(desk: Desk, standing: Standing) -> dict[str, Any]:
     """Publish that a restriction has ended."""
-    return _publish(desk, end_of_restriction(desk, standing))
+    return publish(desk, end_of_restriction(desk, standing))
 
 
 def notice_id(standing: Standing, occasion: str) -> str:
@@ -77,7 +79,8 @@ def _reasons(desk: Desk, standing: Standing) -> Mapping[str, Any]:
     return reasons_for(desk.policy, standing, at=desk.now())
 
 
-def _about(standing: Standing) -> dict[str, Any]:
+def about(standing: Standing) -> dict[str, Any]:
+    """Which item a notice is about, as the application knows it."""
     item = standing.item
     return {
         "item": {"bucket": item.bucket, "key": item.key, "version": item.version},
@@ -88,7 +91,8 @@ def _about(standing: Standing) -> dict[str, Any]:
     }
 
 
-def _publish(desk: Desk, notice: Mapping[str, Any]) -> dict[str, Any]:
+def publish(desk: Desk, notice: Mapping[str, Any]) -> dict[str, Any]:
+    """Tell the application; returns what a receipt says of it. Raises Fault."""
     answer = call(
         desk.aws.store,
         desk.aws.sns.publish,

@@ -70,16 +70,20 @@ class Notices:
         facts = {"surface": surface, "appeal_until": appeal_until}
         return {
             name: self.occasions[occasion][name].format(
-                **facts, reasons=self._reasons(said, surface=surface, language=name)
+                **facts, reasons="; ".join(self.reasons(said, surface=surface, language=name))
             )
             for name in wanted
         }
 
-    def _reasons(self, paths: tuple[str, ...], *, surface: str, language: str) -> str:
-        """Each reason once. That a post has a bad part says nothing beside what is bad about it."""
-        telling = [path for path in paths if not path.startswith("part/")] or list(paths) or [DEFAULT]
-        words = [self._word(path, language).format(rule=path, surface=surface) for path in telling]
-        return "; ".join(dict.fromkeys(words))
+    def reasons(self, paths: Iterable[str], *, surface: str, language: str = "") -> tuple[str, ...]:
+        """The words that stand for rules, each once, in one of our languages or in the default one.
+
+        That a post has a bad part says nothing beside what is bad about it.
+        """
+        said, known = tuple(paths), language or self.language
+        telling = [path for path in said if not path.startswith("part/")] or said or (DEFAULT,)
+        words = [self._word(path, known).format(rule=path, surface=surface) for path in telling]
+        return tuple(dict.fromkeys(words))
 
     def _word(self, path: str, language: str) -> str:
         named = (self.rules[one] for one in above(path) if one in self.rules)

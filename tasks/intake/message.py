@@ -2,7 +2,7 @@
 
 Read are S3 event notifications (plain, wrapped by SNS, or from EventBridge; several records in one
 body; any 2.x schema), S3's test event, Rekognition's notices that a job has ended, submissions, and
-modfleet's own video checks and rulings. Everything else is NotAMessage.
+modfleet's own video checks and rulings, and appeals and reports. Everything else is NotAMessage.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import unquote_plus
 
-from pydantic import AliasPath, AwareDatetime, BaseModel, BeforeValidator, Field, ValidationError
+from pydantic import AliasPath, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from tasks.intake.submission import Submission
 from tasks.item import Item, fields_of
@@ -63,6 +63,32 @@ class RulingGiven:
     ruling_id: str
 
 
+class Named(BaseModel):
+    """An upload as notices name it."""
+
+    bucket: str = Field(min_length=3, max_length=63)
+    key: str = Field(min_length=1, max_length=1024)
+    version: str = Field("", max_length=1024)
+
+    @property
+    def location(self) -> str:
+        """`s3://BUCKET/KEY`."""
+        return f"s3://{self.bucket}/{self.key}"
+
+
+class Asked(BaseModel):
+    """Somebody asks, through the application, for another look at a decision, or reports what was allowed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    modfleet: Literal["appeal", "report"]
+    item: Named
+    side: Literal["uploader", "reporter"] = "uploader"
+    #: One of `tasks.review.appeal.CHOICES`.
+    choice: str = Field("other", max_length=32)
+    words: str = Field("", max_length=2_000)
+
+
 @dataclass(frozen=True, slots=True)
 class Nothing:
     """A well-formed message that asks for nothing, and why (S3's test event, a deletion)."""
@@ -70,7 +96,7 @@ class Nothing:
     why: str
 
 
-Message = Uploads | VideoCheck | VideoEnded | RulingGiven | Submission | Nothing
+Message = Uploads | VideoCheck | VideoEnded | RulingGiven | Asked | Submission | Nothing
 
 
 def read_message(body: str) -> Message:
@@ -241,6 +267,8 @@ def _read_own(document: dict[str, Any]) -> Message:
     if document["modfleet"] == "ruling":
         given = _validate(_OwnRuling, document, where="the ruling", told_by="modfleet writes it")
         return RulingGiven(case_id=given.case_id, ruling_id=given.ruling_id)
+    if document["modfleet"] in ("appeal", "report"):
+        return _validate(Asked, document, where=f"the {document['modfleet']}", told_by="modfleet reads it")
     if document["modfleet"] != "video-check":
         raise NotAMessage(f"an unknown modfleet message: {document['modfleet']!r}")
     own = _validate(_OwnCheck, document, where="the video-check")

@@ -14,13 +14,14 @@ from typing import Any
 from tasks.aws.calls import call
 from tasks.aws.faults import Gone, Moved
 from tasks.decide.moments import worst_moments
-from tasks.decide.review import SEVERITIES
+from tasks.decide.review import WAITING
 from tasks.desk import Desk
 from tasks.detect.finding import Finding
 from tasks.intake.submission import from_header
 from tasks.item import Item
 from tasks.record.standing import Standing
 from tasks.review.case import BY_PLACE, BY_QUEUE, Case, CaseStatus, place_of, waiting_in
+from tasks.review.of_account import account_of
 from tasks.review.rows import PAGE, Change, Listing, Page, cases_of, change_case, count_of, find_case, page_of
 from tasks.review.severity import due_at, moment, severity_of, turn
 
@@ -68,7 +69,7 @@ def open_case(desk: Desk, standing: Standing) -> dict[str, Any]:
 
     Of a post it is the only one: the cases of its parts go up in it.
     """
-    row = _row(desk, standing)
+    row = row_of(desk, standing)
     for part in standing.parts:
         merge_case(desk, part, into=standing.item.id)
     try:
@@ -87,7 +88,7 @@ def open_case(desk: Desk, standing: Standing) -> dict[str, Any]:
 def waiting(
     desk: Desk, severity: str, *, surface: str = "", escalated: bool = False, limit: int = PAGE, cursor: str = ""
 ) -> Page:
-    """Open cases of one severity, what is due first first: one Query. Raises BadCursor; Fault."""
+    """Open cases of one severity, or appeals, what is due first first: one Query. Raises BadCursor; Fault."""
     return page_of(desk, _listing(severity, surface=surface, escalated=escalated), limit=limit, cursor=cursor)
 
 
@@ -101,7 +102,7 @@ def in_order(
     now = moment(desk.now())
     queues = [
         cases_of(desk, _listing(severity, surface=surface, escalated=escalated), most=most)
-        for severity in SEVERITIES
+        for severity in WAITING
         for surface in (sorted(surfaces) if surfaces is not None else [""])
     ]
     return heapq.merge(*queues, key=partial(_turn, now=now))
@@ -109,7 +110,7 @@ def in_order(
 
 def workload(desk: Desk) -> tuple[Load, ...]:
     """What waits, by queue, the severest first, then what was escalated: three Queries each. Raises Fault."""
-    queues = [(severity, escalated) for escalated in (False, True) for severity in SEVERITIES]
+    queues = [(severity, escalated) for escalated in (False, True) for severity in WAITING]
     return tuple(_load(desk, severity, escalated=escalated) for severity, escalated in queues)
 
 
@@ -138,7 +139,8 @@ def _load(desk: Desk, severity: str, *, escalated: bool) -> Load:
     )
 
 
-def _row(desk: Desk, standing: Standing) -> dict[str, str]:
+def row_of(desk: Desk, standing: Standing) -> dict[str, str]:
+    """What the row of an item's own case says while it waits. One call. Raises Fault."""
     item, now, said = standing.item, desk.now(), _said_of(desk, standing.item)
     # Of what the brake has held, also what it was to be taken down for.
     severity = severity_of((*standing.braked, *standing.rules), desk.policy, findings=standing.findings)
@@ -152,6 +154,7 @@ def _row(desk: Desk, standing: Standing) -> dict[str, str]:
         "status": CaseStatus.OPEN.value,
         "surface": standing.surface,
         "uploader": standing.uploader,
+        **account_of(standing.uploader),
         "kind": standing.kind.value,
         "language": from_header(said.get(LANGUAGE, "")),
         "reach": str(reach),

@@ -3,7 +3,8 @@
 The exact rule. A case is due `hours` of its severity (policy section `review`) after it was opened, divided by
 `1 + log10(1 + reach / 1000)`: at 9,000 views in half the time, at 999,000 in a quarter. Cases come by severity, and
 within one by what is due first. A case that is overdue counts as one severity higher, so that nothing starves, but
-never as `top`: an overdue normal case comes before a fresh high one, and after every critical one.
+never as `top`: an overdue normal case comes before a fresh high one, and after every critical one. An appeal stands
+between high and normal, whatever it is about; an overdue one comes before fresh high ones. Reach hurries none.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from tasks.decide.policy import Policy
-from tasks.decide.review import SEVERITIES
+from tasks.decide.review import APPEAL, SEVERITIES
 from tasks.detect.finding import Finding
 
 #: Views that begin to count.
@@ -36,9 +37,10 @@ def due_at(opened_at: datetime, severity: str, *, reach: int, policy: Policy) ->
 
 def turn(severity: str, due: str, *, now: str) -> tuple[int, str]:
     """What cases are sorted by; `due` and `now` are moments as `moment` writes them."""
-    band = SEVERITIES.index(severity)
-    highest = min(band, 1)
-    return (max(band - 1, highest) if due <= now else band), due
+    # Two apart, so that appeals find a place between two severities.
+    band = 2 * SEVERITIES.index("high") + 1 if severity == APPEAL else 2 * SEVERITIES.index(severity)
+    highest = min(band, 2)
+    return (max(band - 2, highest) if due <= now else band), due
 
 
 def moment(at: datetime) -> str:
