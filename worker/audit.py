@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -24,9 +22,10 @@ from tasks.desk import Desk
 from tasks.record.about import About, about
 from tasks.record.dsa import FIELDS, statements
 from tasks.record.heads import Heads
-from tasks.record.log_objects import LogObject, bodies, objects_between
+from tasks.record.log_objects import LogObject
 from tasks.record.verify import MOST, Verified, verify
 from worker.cost import since_when
+from worker.log_rows import COLUMNS, csv_lines, entries_between, flat, json_lines
 from worker.terminal import WRONG, AsJson, bucket_and_key, open_desk, print_json, stop
 
 audit_app = typer.Typer(
@@ -38,14 +37,6 @@ Since = Annotated[
     str, typer.Option(help="A day (2026-11-01, UTC), or how long ago: 7d, 24h; from its hour on. By default all.")
 ]
 Until = Annotated[str, typer.Option(help="The same, up to its hour or, of a day, its end. By default now.")]
-
-#: Columns of a table of entries; `more` holds what else an entry says, as JSON.
-COLUMNS = (
-    *("at", "event", "command", "actor", "reason", "bucket", "key", "version", "surface", "status", "tier", "rules"),
-    *("policy_version", "entry_id", "writer", "line", "more"),
-)
-#: What chains the lines; of no use to who reads one.
-_CHAINED = ("prev", "hash", "after")
 
 
 @audit_app.command()
@@ -137,12 +128,12 @@ def export(
     begin, end = _range(desk, since, until)
     try:
         with _sink(out) as sink, _progress("exporting", begin, end) as seen:
-            rows: Iterable[dict[str, Any]] = _entries(desk, begin, end, seen)
+            rows: Iterable[dict[str, Any]] = entries_between(desk, begin, end, seen)
             rows = statements(rows) if dsa else rows
             if as_csv:
-                _write_csv(sink, FIELDS if dsa else COLUMNS, rows if dsa else map(_flat, rows))
+                sink.writelines(csv_lines(FIELDS if dsa else COLUMNS, rows if dsa else map(flat, rows)))
             else:
-                sink.writelines(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows)
+                sink.writelines(json_lines(rows))
     except Fault as fault:
         stop(str(fault), code=WRONG)
 
@@ -161,37 +152,6 @@ def _range(desk: Desk, since: str, until: str) -> tuple[datetime | None, datetim
 
 def _moment(option: str, said: str, now: datetime) -> datetime:
     return since_when(said, now=now) or stop(f"--{option} {said}: neither a day (2026-11-01) nor like 7d or 24h")
-
-
-def _entries(
-    desk: Desk, since: datetime | None, until: datetime, seen: Callable[[LogObject], None]
-) -> Iterator[dict[str, Any]]:
-    bucket = desk.settings.audit_bucket
-    for one, body in bodies(desk.aws, bucket, objects_between(desk.aws, bucket, since, until)):
-        seen(one)
-        yield from map(json.loads, filter(None, (body or b"").split(b"\n")))
-
-
-def _flat(entry: dict[str, Any]) -> dict[str, Any]:
-    """An entry as a row of a table."""
-    rest = {name: value for name, value in entry.items() if name not in _CHAINED}
-    row: dict[str, Any] = rest.pop("item", {}) | {name: rest.pop(name) for name in COLUMNS if name in rest}
-    return row | {"more": rest}
-
-
-def _write_csv(sink: IO[str], columns: Iterable[str], rows: Iterable[dict[str, Any]]) -> None:
-    writer = csv.writer(sink)
-    names = list(columns)
-    writer.writerow(names)
-    writer.writerows([_cell(row.get(name)) for name in names] for row in rows)
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    # A spreadsheet would run what anybody called their upload.
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 @contextmanager
@@ -230,7 +190,7 @@ def _progress(doing: str, since: datetime | None, until: datetime) -> Iterator[C
 def _print_about(found: About) -> None:
     table = Table("at", "what", "who", "why", "more", box=None)
     for entry in found.entries:
-        row = _flat(entry)
+        row = flat(entry)
         why = row.get("reason") or ", ".join(row.get("rules") or [])
         more = " ".join(str(row[name]) for name in ("status", "policy_version") if row.get(name))
         what = row.get("command") or row.get("event")

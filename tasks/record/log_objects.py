@@ -33,12 +33,19 @@ def hour_prefix(at: datetime) -> str:
     return f"{PREFIX}{at:%Y/%m/%d/%H}/"
 
 
-def objects_between(aws: Aws, bucket: str, since: datetime | None, until: datetime) -> Iterator[LogObject]:
-    """Everything in the hours from that of `since` (None: the first) to that of `until`, in order. Raises Fault."""
+def objects_between(
+    aws: Aws, bucket: str, since: datetime | None, until: datetime, *, after: str = ""
+) -> Iterator[LogObject]:
+    """Everything in the hours from that of `since` (None: the first) to that of `until`, in order. Raises Fault.
+
+    With `after`, a key, only what stands behind it.
+    """
     end = hour_prefix(until + timedelta(hours=1))
     asked: dict[str, Any] = {"Bucket": bucket, "Prefix": PREFIX}
     if since:
         asked["StartAfter"] = hour_prefix(since)
+    if after:
+        asked["StartAfter"] = max(after, asked.get("StartAfter", ""))
     while True:
         answer = call(aws.store, aws.s3.list_objects_v2, **asked)
         for entry in answer.get("Contents", []):
