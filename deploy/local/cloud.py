@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 
 from deploy.local.asgi import App, Message, Receive, Scope, Send, read_body
-from deploy.local.aws import client
+from deploy.local.aws import KEY, client
 from deploy.local.edge import Edge
 from deploy.local.provision import provision
 from deploy.local.serving import Site, bind, serve
@@ -57,6 +57,9 @@ def ministack(port: int) -> App:
         SFTP_ENABLED="0",
         PERSIST_STATE="0",
         DOCKER_HOST="unix:///nonexistent/docker.sock",
+        # Of presigned URLs it checks the signature: by the one key pair that everybody here has.
+        AWS_ACCESS_KEY_ID=KEY,
+        AWS_SECRET_ACCESS_KEY=KEY,
     )
     from ministack.app import app  # noqa: PLC0415  # after the environment above
 

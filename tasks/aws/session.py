@@ -141,7 +141,8 @@ def connect(
     thinking = _config(settings.call_timeout_seconds + MODEL_THINKS, validate=validate)
     polling = _config(LONG_POLL_SECONDS + 5, validate=validate)
     return Aws(
-        s3=_client(session, "s3", plain),
+        # Or presigned URLs would be signed the old way where a region still allows it, which KMS refuses.
+        s3=_client(session, "s3", plain.merge(Config(signature_version="s3v4"))),
         sqs=_client(session, "sqs", plain),
         polling=_client(session, "sqs", polling),
         dynamodb=_client(session, "dynamodb", plain),

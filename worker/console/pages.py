@@ -7,10 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, StreamingResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from tasks.review.appeal import CHOICES
+from worker.console.after import just_ruled
+from worker.console.key_map import ACTIONS
+from worker.console.roles import Permission
 from worker.console.sessions import Visitor
+from worker.console.wording import groups_of, minutes, size
 
 HERE = Path(__file__).parent
 #: What severities are called, and the shape that says the same without colour.
@@ -18,6 +23,7 @@ SEVERITIES = {
     "top": ("Child safety", "⬣"),
     "critical": ("Critical", "⬢"),
     "high": ("High", "▲"),
+    "appeal": ("Appeal", "↺"),
     "normal": ("Normal", "◆"),
     "low": ("Low", "●"),
 }
@@ -32,18 +38,37 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    jinja.filters |= {"groups": groups_of, "minutes": minutes, "size": size}
     jinja.filters |= {"left": left, "clock": clock}
     jinja.globals["severities"] = SEVERITIES
+    jinja.globals["actions"] = ACTIONS
+    jinja.globals["choices_of_appeals"] = CHOICES
     return jinja
 
 
 def page(request: Request, name: str, *, visitor: Visitor | None, status: int = 200, **said: Any) -> HTMLResponse:
-    """A template as an answer. Its own names beside `said`: visitor, nonce, path, now."""
+    """A template as an answer. Its own names beside `said`: visitor, nonce, path, now, keys, ruled."""
+    template = request.app.state.console.templates.get_template(name)
+    return HTMLResponse(template.render(**_own(request, visitor), **said), status_code=status)
+
+
+def growing_page(request: Request, name: str, *, visitor: Visitor, **said: Any) -> StreamingResponse:
+    """The same, sent as it is filled in: for what takes its time, which is an iterator among `said`."""
+    template = request.app.state.console.templates.get_template(name)
+    return StreamingResponse(template.generate(**_own(request, visitor), **said), media_type="text/html")
+
+
+def _own(request: Request, visitor: Visitor | None) -> dict[str, Any]:
+    """What the base of every page needs."""
     console = request.app.state.console
-    text = console.templates.get_template(name).render(
-        visitor=visitor, nonce=request.state.nonce, path=request.url.path, now=console.desk.now(), **said
-    )
-    return HTMLResponse(text, status_code=status)
+    return {
+        "visitor": visitor,
+        "nonce": request.state.nonce,
+        "path": request.url.path,
+        "now": console.desk.now(),
+        "keys": console.keys.of(visitor.name) if visitor and visitor.may(Permission.REVIEW) else None,
+        "ruled": just_ruled(request, visitor),
+    }
 
 
 def is_fragment(request: Request) -> bool:

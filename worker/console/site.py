@@ -9,11 +9,28 @@ from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment
 
 from tasks.desk import Desk
+from tasks.detect.picture import Converter
+from tasks.detect.still import still_maker
+from worker.console import (
+    appeals,
+    audit_trail,
+    case,
+    dashboard,
+    keys,
+    policy_page,
+    queue,
+    reveal,
+    rulings,
+    search,
+    uploader,
+    uploaders,
+)
 from worker.console import entrance as entrances
-from worker.console import queue
+from worker.console.board import Board
 from worker.console.entrance import Entrance
 from worker.console.guard import guard
 from worker.console.headers import media_origins
+from worker.console.keys import KeyMaps
 from worker.console.limits import Limits
 from worker.console.pages import HERE, environment
 from worker.console.sessions import Sessions
@@ -31,6 +48,19 @@ class Console:
     #: Whether browsers come by https, whatever reaches this process.
     https: bool = False
     limits: Limits = field(default_factory=Limits)
+    #: Makes small grey stills.
+    small: Converter = field(default_factory=still_maker)
+    #: What waits and how review goes, as it was some seconds ago.
+    board: Board = field(init=False)
+    #: Who has which keys.
+    keys: KeyMaps = field(init=False)
+    #: How long a ruling can be undone.
+    undo_seconds: float = 20.0
+
+    def __post_init__(self) -> None:
+        """The board follows the desk, which another takes the place of when a policy comes into force."""
+        self.board = Board(lambda: self.desk)
+        self.keys = KeyMaps(self.desk.aws, self.desk.settings.items_table)
 
 
 def create_site(
@@ -53,6 +83,20 @@ def create_site(
     site.state.console = Console(desk, sessions, environment(), entrance, https)
     guard(site, media=media_origins(desk), hosts=hosts)
     site.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
-    for router in (entrance.router, entrances.router, queue.router):
+    pages = (
+        queue,
+        case,
+        reveal,
+        rulings,
+        keys,
+        appeals,
+        uploader,
+        dashboard,
+        policy_page,
+        audit_trail,
+        search,
+        uploaders,
+    )
+    for router in (entrance.router, entrances.router, *(one.router for one in pages)):
         site.include_router(router)
     return site
