@@ -128,13 +128,19 @@ def reasons_for(policy: Policy, standing: Standing, *, at: datetime) -> dict[str
         "decision_facts": _facts(standing, rules),
         **_categories(standing, rules),
         **_content_type(standing.kind),
-        "source_type": "SOURCE_VOLUNTARY",
-        "automated_detection": "Yes",
+        "source_type": "SOURCE_TYPE_OTHER_NOTIFICATION" if is_reported(standing) else "SOURCE_VOLUNTARY",
+        "automated_detection": "No" if is_reported(standing) else "Yes",
         "automated_decision": f"AUTOMATED_DECISION_{'PARTIALLY' if _by_person(standing) else 'FULLY'}",
         "appeal_until": until.isoformat(),
         "language": policy.notices.known(standing.language) or None,
         "texts": texts,
     }
+
+
+def is_reported(standing: Standing) -> bool:
+    """Whether a person restricts what the machine had allowed: somebody has told them of it."""
+    made = next((entry for entry in standing.history if entry["event"] == "decided"), None)
+    return standing.overruled is not None and made is not None and made["tier"] == Tier.ALLOW
 
 
 def _by_person(standing: Standing) -> bool:

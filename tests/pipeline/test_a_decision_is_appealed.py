@@ -178,6 +178,8 @@ def test_a_report_has_a_person_look_and_both_sides_may_have_another_one_look_aga
     ruled(unserved, desk, case, Kind.REJECT, rule=WEAPONS)
     assert unserved.public(put.key)[0] != 200
     assert [answer["outcome"] for answer in answers(unserved, put)] == ["upheld", "overturned"]
+    (notice,) = [one for one in unserved.notices(put) if one["type"] == "statement_of_reasons"]
+    assert (notice["source_type"], notice["automated_detection"]) == ("SOURCE_TYPE_OTHER_NOTIFICATION", "No")
     back = asked(desk, put).case
     assert back.barred == {"ana", "ben"}
     ruled(unserved, desk, back, Kind.RESTORE, by="eva")

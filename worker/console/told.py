@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from tasks.act.statement import occasion_of, reasons_for
+from tasks.act.statement import is_reported, occasion_of, reasons_for
 from tasks.decide.rule_path import path_of, paths_of
 from tasks.desk import Desk
 from tasks.record.standing import Standing, Status
@@ -108,7 +108,7 @@ def told_of(desk: Desk, link: Link, standing: Standing, *, token: str) -> Told:
         policy=standing.policy_version,
         at=decided_at(standing).isoformat(),
         until=link.until.isoformat(),
-        found="a report" if _reported(standing) else "automated screening",
+        found="a report" if is_reported(standing) else "automated screening",
         decided="a person on our team" if standing.overruled else "an automated rule",
         anew=anew,
         back=back,
@@ -159,12 +159,6 @@ def _moments(standing: Standing) -> tuple[str, ...]:
     named = {path_of(rule) for rule in standing.rules}
     times = sorted({one.time_ms for one in standing.findings if one.time_ms and one.label in named})
     return tuple(f"{minutes(begin)} to {minutes(end)}" for begin, end in times[:MOST_MOMENTS])
-
-
-def _reported(standing: Standing) -> bool:
-    """Whether a person took it down that the machine had allowed: somebody had told them."""
-    made = next((entry for entry in standing.history if entry["event"] == "decided"), {})
-    return standing.overruled is not None and made.get("tier") == 0
 
 
 def _stands(desk: Desk, standing: Standing) -> str:
