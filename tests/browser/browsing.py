@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from axe_playwright_python.base import AXE_SCRIPT
 from fleet import Fleet, Put, until
@@ -19,7 +20,7 @@ from deploy.local.children import Child
 
 TOKEN = "a-token-for-the-browser-tests"
 #: Who signs in, and as what.
-PEOPLE = {"ana": "reviewer", "ben": "senior", "cho": "reviewer", "ada": "admin"}
+PEOPLE = dict.fromkeys(("ana", "cho", "dan", "eva", "fay", "gus"), "reviewer") | {"ben": "senior", "ada": "admin"}
 #: How a page is seen: a desk, a tablet, a phone (or a desk at 400 %).
 DESK, TABLET, PHONE = 1280, 820, 320
 #: https://github.com/dequelabs/axe-core/blob/develop/doc/API.md#axe-core-tags; `target-size` is off unless asked for.
@@ -29,6 +30,8 @@ PATIENCE = 20_000
 
 _WATCH = """document.addEventListener("securitypolicyviolation",
   (event) => console.error(`refused by the policy: ${event.violatedDirective} ${event.blockedURI}`));"""
+#: Keys commit nothing so soon after a page has come: they were pressed for the page before.
+_SETTLED = "() => performance.now() > performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd + 450"
 _SIZES = "() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]"
 
 
@@ -158,3 +161,23 @@ def wider_than_the_window(page: Page) -> bool:
     """Whether a page would have to be moved sideways to be read."""
     scroll, client = page.evaluate(_SIZES)
     return bool(scroll > client)
+
+
+def start_next(page: Page) -> str:
+    """Take the next case by its key; its path."""
+    page.goto("/")
+    page.keyboard.press("o")
+    return arrived(page)
+
+
+def arrived(page: Page, *, after: str = "") -> str:
+    """Wait for a case's page, another one than `after`, until keys can commit there; its path."""
+    page.wait_for_url(lambda url: "/cases/" in url and path_of(url) != after)
+    page.locator("#decision").wait_for()
+    page.wait_for_function(_SETTLED)
+    return path_of(page.url)
+
+
+def path_of(url: str) -> str:
+    """`/cases/...` of an address."""
+    return urlsplit(url).path

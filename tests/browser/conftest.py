@@ -22,7 +22,7 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
     with (
         running_fleet(tmp_path_factory.mktemp("console"), job_seconds=0.5) as fleet,
         running_browser() as browser,
-        running_console(fleet, browser, MODFLEET_APPEAL_SECRET=SECRET) as running,
+        running_console(fleet, browser, MODFLEET_APPEAL_SECRET=SECRET, MODFLEET_CONSOLE_UNDO_SECONDS="10") as running,
     ):
         fleet.start_worker(MODFLEET_APPEAL_SECRET=SECRET, MODFLEET_APPEAL_URL=running.url)
         yield running
