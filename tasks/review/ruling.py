@@ -158,7 +158,7 @@ def named_rule(desk: Desk, name: str) -> str:
             raise NotARuling(str(unknown)) from None
     own = tuple(one.name for one in desk.policy.rules.combinations)
     names = own if kind == "rules" else RULE_KINDS[kind]
-    if names and rest not in names and not rest.startswith(("topic/", "reject/", "hold/")):
+    if rest and names and rest not in names and not rest.startswith(("topic/", "reject/", "hold/")):
         raise NotARuling(f"{name!r} names no rule{nearest(rest, names)}")
     return f"{kind}/{rest}" if rest else kind
 

@@ -138,8 +138,11 @@ def take(request: Request, case_id: str, visitor: Reviewing) -> Response:
 
 @router.post("/cases/{case_id}/renew")
 def hold_on(request: Request, case_id: str, visitor: Reviewing) -> Response:
-    """Hold the case for longer; the page asks while somebody works on it. JSON: seconds `left`, or why it is `lost`."""
+    """Hold the case for longer. Its page asks while somebody works on it: JSON, seconds `left` or why it is `lost`."""
     desk = request.app.state.console.desk
+    if not is_fragment(request):
+        _held(lambda: renew(desk, case_id, by=visitor.name))
+        return _go(request, f"/cases/{case_id}")
     try:
         case = renew(desk, case_id, by=visitor.name)
     except NotYours as lost:

@@ -74,6 +74,11 @@
   }
 
   // Masking what is selected: places are in code points of the source, which the pieces of a text carry along.
+  const tell = (text) => {
+    const status = document.getElementById("status");
+    status.textContent = text;
+    setTimeout(() => { if (status.textContent === text) status.textContent = ""; }, 5_000);
+  };
   const codePoints = (text) => [...text].length;
   const selected = () => {
     const selection = document.getSelection();
@@ -96,14 +101,13 @@
   };
   document.getElementById("mask-selected")?.addEventListener("click", () => {
     const [begin, end] = selected();
-    const status = document.getElementById("status");
     if (begin >= end) {
-      status.textContent = "Select words of the text first.";
+      tell("Select words of the text first.");
       return;
     }
     const places = field("spans");
     places.value = `${places.value} ${begin}:${end}`.trim();
-    status.textContent = `Characters ${begin} to ${end} will be masked.`;
+    tell(`Characters ${begin} to ${end} will be masked.`);
   });
 
   // The lease: counted here from what the server says is left, whatever this machine's clock says.
