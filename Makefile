@@ -14,7 +14,7 @@ help: ## print this
 setup: $(VENV)/.dev ## install everything into .venv
 demo: $(VENV)/.local ## show the main job on this laptop: uploads judged, violations gone (DIR=folder for your own files)
 	@$(RUN).demo $(if $(DIR),--dir "$(DIR)") $(if $(JSON),--json)
-up: $(VENV)/.local ## run the local cloud and a worker until Ctrl-C
+up: $(VENV)/.local ## run the local cloud, a worker and the review console until Ctrl-C
 	@$(RUN).run up
 cloud: $(VENV)/.local ## run the local cloud alone until Ctrl-C
 	@$(RUN).run cloud

@@ -13,6 +13,7 @@ import pytest
 import typer.main
 from pydantic_core import PydanticUndefined
 
+from config.console import ConsoleSettings
 from config.lanes import LANES
 from config.settings import Settings
 from worker.cli import app
@@ -105,6 +106,7 @@ def test_the_readme_shows_the_lanes() -> None:
 def test_every_setting_that_is_named_exists(page: Path) -> None:
     named = set(re.findall(r"\bMODFLEET_[A-Z_]*[A-Z]\b", page.read_text("utf-8")))
     settings = {f"MODFLEET_{name.upper()}" for name in Settings.model_fields}
+    settings |= {f"MODFLEET_CONSOLE_{name.upper()}" for name in ConsoleSettings.model_fields}
     assert {name for name in named if not name.startswith(LOCAL)} <= settings
 
 

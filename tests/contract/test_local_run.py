@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -85,6 +86,36 @@ def test_whatever_ends_the_parent_ends_the_children(number: signal.Signals, tmp_
         os.close(pidfd)
     assert len(pidfds) == 2
     assert not any(map(_is_open, urls))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs process file descriptors")
+def test_all_of_it_runs_a_console_that_is_found_by_the_environment_file(tmp_path: Path) -> None:
+    parent = subprocess.Popen(
+        [sys.executable, "-m", "deploy.local.run", "up"],
+        cwd=tmp_path,
+        env=clean_environment() | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert parent.stdout is not None
+    with parent.stdout as said:
+        printed = "".join(iter(said.readline, "Ctrl-C ends everything.\n"))
+        lines = (tmp_path / ".modfleet" / "local.env").read_text().splitlines()
+        told = dict(line.split("=", 1) for line in lines)
+        url = told["MODFLEET_CONSOLE_URL"]
+        # Whoever opens what was printed has only to say who they are.
+        assert f"{url}/sign-in?token={told['MODFLEET_CONSOLE_TOKEN']}\n" in printed
+        with urllib.request.urlopen(f"{url}/healthz") as answer:
+            assert answer.read() == b"ok\n"
+        assert (told["MODFLEET_APPEAL_URL"], len(told["MODFLEET_APPEAL_SECRET"])) == (url, 64)
+        pidfds = [os.pidfd_open(pid) for pid in _children(parent.pid)]
+        parent.terminate()
+        assert parent.wait(60) == 0
+    for pidfd in pidfds:
+        assert select.select([pidfd], [], [], 0)[0], "a child outlived its parent"
+        os.close(pidfd)
+    assert len(pidfds) == 4
+    assert not _is_open(url)
 
 
 def _children(pid: int) -> list[int]:

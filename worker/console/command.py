@@ -35,22 +35,26 @@ def console(
         # Installed where there is a console: workers need none of it.
         from worker.console.serve import entrance_of, serve  # noqa: PLC0415
         from worker.console.site import create_site  # noqa: PLC0415
+        from worker.console.upkeep import kept_up  # noqa: PLC0415
     except ModuleNotFoundError as missing:
         stop(f"the console needs {missing.name}: pip install 'modfleet[console]'")
+    bound = _bind(host, port)
     desk = open_desk()
     token = token or (settings.token.get_secret_value() if settings.token else "") or secrets.token_urlsafe(24)
-    bound = _bind(host, port)
     named = f"[{host}]" if ":" in host else host
     url = f"http://{named}:{bound.getsockname()[1]}" if settings.sign_in == "local" else str(settings.url)
     sign_in = f"{url}/sign-in?token={token}" if settings.sign_in == "local" else f"{url}/sign-in"
     hosts = _hosts(settings, host, appeal_url=str(desk.settings.appeal_url or ""))
     site = create_site(desk, entrance=entrance_of(settings, desk, token=token), url=url, hosts=hosts)
 
+    site.state.console.undo_seconds = settings.undo_seconds
+
     def up() -> None:
         # On one line, for a program that waits for it.
         say(json.dumps({"url": url, "sign_in": sign_in}) if as_json else sign_in)
 
-    serve(site, bound=bound, proxies=settings.proxies, up=up, until_eof=until_eof)
+    with kept_up(site.state.console):
+        serve(site, bound=bound, proxies=settings.proxies, up=up, until_eof=until_eof)
 
 
 def _read_settings(host: str) -> ConsoleSettings:

@@ -81,7 +81,7 @@ def _closing(summary: Summary) -> list[RenderableType]:
     wrong = [] if summary.ok else [Text(f"Something is not as it must be; the logs are in {STAGE}.", "bold red")]
     onward = Table.grid(padding=(0, 2))
     onward.add_row(
-        Text("next", "dim"), Text("make up", "bold"), Text("keeps all of this running for uploads of your own")
+        Text("next", "dim"), Text("make up", "bold"), Text("keeps all of this running, and a console to rule in")
     )
     onward.add_row("", Text("make demo DIR=some/folder", "bold"), Text("shows it with your own files"))
     return [Text(), *wrong, Text(SIGHT, "dim"), Text(), onward]
