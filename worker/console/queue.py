@@ -8,11 +8,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
 
-from tasks.review.cases import in_order, workload
-from tasks.review.claims import claim_next, claims_of
+from tasks.review.cases import in_order
+from tasks.review.claims import claims_of
 from worker.console.door import permits
 from worker.console.pages import page
 from worker.console.roles import Permission
+from worker.console.rulings import next_case
 from worker.console.sessions import Visitor
 
 router = APIRouter()
@@ -35,7 +36,7 @@ def show(request: Request, visitor: Reviewing) -> Response:
         visitor=visitor,
         cases=list(islice(offered, ROWS)),
         escalated=list(islice(senior, ROWS)),
-        loads=[load for load in workload(desk) if load.waiting],
+        loads=[load for load in request.app.state.console.board.loads() if load.waiting],
         mine=claims_of(desk, visitor.name),
     )
 
@@ -43,7 +44,5 @@ def show(request: Request, visitor: Reviewing) -> Response:
 @router.post("/next")
 def take_next(request: Request, visitor: Reviewing) -> Response:
     """Claim the next case, or go on with the one that is theirs already."""
-    desk = request.app.state.console.desk
-    mine = claims_of(desk, visitor.name)
-    case = mine[0] if mine else claim_next(desk, visitor.reviewer)
+    case = next_case(request, visitor)
     return RedirectResponse(f"/cases/{case.case_id}" if case else "/", status_code=303)
