@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from html import unescape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.request import urlopen
 
 import pytest
@@ -27,8 +27,11 @@ from tasks.record.standing import Standing, Status
 from tasks.review.case import Reviewer
 from tasks.review.cases import find_case, open_case
 from tasks.review.claims import claim
-from tests.contract.visitors import OURS, TOKEN, Clock, TestClient, browser_of, csrf_of, desk_on, sign_in
+from tests.contract.visitors import OURS, TOKEN, Clock, browser_of, csrf_of, desk_on, sign_in
 from worker.console.site import create_site
+
+if TYPE_CHECKING:
+    from starlette.testclient import TestClient
 
 WEAPONS = Finding(
     detector="rekognition-image", detector_version="7.0", label="moderation/Violence/Weapons", confidence=75.0
@@ -77,7 +80,7 @@ class Scene:
             policy_version=self.desk.policy.version,
             decided_at=self.desk.now(),
             detectors={"rekognition-image": "7.0"},
-            **usual | said,  # type: ignore[arg-type]
+            **usual | said,
         )
         self.desk.state.decide(standing)
         return str(open_case(self.desk, standing)["case_id"])
