@@ -52,7 +52,7 @@ class ConsoleSettings(BaseSettings):
     proxies: str = Field(
         "",
         description="addresses and networks of what stands in front, with commas between, whose X-Forwarded-For and "
-        "X-Forwarded-Proto are believed",
+        "X-Forwarded-Proto are believed; without it all who come through it are one address, which limits them as one",
     )
     oidc_issuer: str | None = Field(None, description="the provider's issuer URL, to the letter as its tokens name it")
     oidc_client_id: str | None = Field(None, description="what the console is called at the provider")

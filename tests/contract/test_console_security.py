@@ -16,17 +16,20 @@ from fastapi.responses import PlainTextResponse
 from fastapi.routing import iter_route_contexts
 from structlog.testing import capture_logs
 
-from config.console import RoleName
+from config.console import ConsoleSettings, RoleName
 from deploy.local.run import LocalCloud
 from tests.contract.visitors import OURS, TOKEN, Clock, TestClient, browser_of, csrf_of, desk_on, sign_in
 from worker.console.pages import HERE
 from worker.console.roles import PERMITS, Permission, Role
+from worker.console.serve import entrance_of
 from worker.console.site import create_site
 
 #: Routes that nobody needs to be signed in for, and why.
 PUBLIC = {
     "/healthz": "says that the console is up, and nothing else",
     "/sign-in": "the way in",
+    "/sign-in/start": "the way to an identity provider",
+    "/sign-in/back": "the way back from it: what it brings is checked against what this browser began with",
     "/sign-out": "the way out, which asks for the session and its token by itself",
     "/d/{token}": "an uploader's own decision: the link is what lets them in",
     "/d/{token}/appeal": "the same",
@@ -93,6 +96,20 @@ def test_every_route_asks_for_a_permission_or_says_why_it_asks_for_none(site: Fa
     assert {"/", "/next", "/sign-in"} <= {path for _, path, _ in walked}
     assert {path for _, path, asked in walked if asked is None} - set(PUBLIC) == set()
     assert {method for method, _, _ in walked} <= {"GET", "POST"}
+
+
+def test_the_other_ways_in_open_no_other_door(cloud: LocalCloud) -> None:
+    desk = desk_on(cloud, Clock())
+    said = {"url": "https://console.test", "roles": {"ts": "reviewer"}, "oidc_issuer": "https://idp.example"}
+    oidc = ConsoleSettings(sign_in="oidc", oidc_client_id="modfleet", **said)
+    arn = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/console/50dc6c495c0c9188"
+    alb = ConsoleSettings(sign_in="alb", oidc_client_id="modfleet", alb_arn=arn, **said)
+    for settings in (oidc, alb):
+        site = create_site(desk, entrance=entrance_of(settings, desk, token=""))
+        walked = list(routes(site))
+        assert {path for _, path, asked in walked if asked is None} - set(PUBLIC) == set()
+        assert ("POST", "/sign-in", None) not in walked
+        assert browser_of(site).post("/sign-in", headers=OURS, data={"token": ""}).status_code == 405
 
 
 def test_nobody_gets_anywhere_without_signing_in(site: FastAPI) -> None:
