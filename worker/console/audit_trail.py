@@ -16,7 +16,7 @@ from tasks.record.standing import Standing
 from worker.console.door import permits
 from worker.console.limits import Rate, spend
 from worker.console.log_range import DAY, Proof, hours_of, in_chunks, part_of, prove
-from worker.console.pages import page
+from worker.console.pages import growing_page, page
 from worker.console.refusal import Refused
 from worker.console.roles import Permission
 from worker.console.search import find
@@ -79,16 +79,13 @@ def verify_hours(
     request: Request, visitor: Auditing, since: Annotated[str, Form()] = "", until: Annotated[str, Form()] = ""
 ) -> Response:
     """Prove some hours of the log whole, at most a day: a page that grows by a line for each."""
-    console = request.app.state.console
-    hours = hours_of(since, until, now=console.desk.now(), most=DAY)
+    desk: Desk = request.app.state.console.desk
+    hours = hours_of(since, until, now=desk.now(), most=DAY)
     spend(request, VERIFY, visitor.name)
-    note_view(console.desk, "verify audit", visitor, hours=hours.name)
+    note_view(desk, "verify audit", visitor, hours=hours.name)
     proof = Proof()
-    said = {"hours": hours, "proof": proof, "proved": prove(console.desk, hours, proof)}
-    text = console.templates.get_template("verified.html").generate(
-        visitor=visitor, nonce=request.state.nonce, path="/audit", now=console.desk.now(), **said
-    )
-    return StreamingResponse(text, media_type="text/html")
+    proved = prove(desk, hours, proof)
+    return growing_page(request, "verified.html", visitor=visitor, hours=hours, proof=proof, proved=proved)
 
 
 @router.post("/audit/export")
