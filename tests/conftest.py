@@ -13,12 +13,17 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 from PIL import Image
 
 from deploy.local.aws import client
 from deploy.local.children import Child
 from deploy.local.knobs import Knobs
 from deploy.local.run import LocalCloud
+
+#: How long an example takes says nothing here: the machine may be as busy as it likes.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 FIXTURES = Path(__file__).parent / "fixtures"
 _AI = {"rekognition": "REKOGNITION", "comprehend": "COMPREHEND", "bedrock-runtime": "BEDROCK_RUNTIME"}

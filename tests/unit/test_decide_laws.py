@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import cycle
 
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from config.settings import CONFIG
+from tasks.decide.accounts import strikes_for
+from tasks.decide.brake import held_by_brake, is_braked, scope_in
 from tasks.decide.combination import Combination, Condition, Rules
 from tasks.decide.decision import Tier, decide
 from tasks.decide.kinds import CATEGORIES, PII_TYPES, TOXIC_TYPES
+from tasks.decide.moments import worst_moments
 from tasks.decide.policy import GuardrailRules, Policy, Surface, TermRules, ToxicityRules
 from tasks.decide.policy_file import parse_policy
 from tasks.decide.rule import Ladder
@@ -48,6 +51,7 @@ def findings(labels: tuple[str, ...]) -> st.SearchStrategy[Finding]:
         span=spans,
         time_ms=st.sampled_from([None, (0, 1000)]),
         part=places,
+        rule=st.sampled_from(["", "minor-safety", "hate"]),
     )
 
 
@@ -83,6 +87,7 @@ rules:
   doxxing: {when: {all of: {pii/NAME: 60}, any of: {pii/ADDRESS: 60, pii/PHONE: 30}}, then: hold}
   minors: {when: {all of: {guardrail/topic/minors: seen}, any of: {moderation/Explicit: 45}}, then: reject,
            priority: top}
+  grooming: {when: {all of: {classifier/hold/minor-safety: seen, classifier/reject/hate: 45}}, then: reject}
   weak: {when: {two of: {moderation/Violence: 30, guardrail/HATE: LOW, toxicity/INSULT: 45, term/slurs: seen}},
          unless: {content-type/Illustrated: 80}, then: reject}
   drawn: {relax: [moderation/Violence, moderation/Explicit], when: {content-type/Animated: 90,
@@ -108,6 +113,32 @@ def test_the_order_of_findings_never_matters(
     shuffled = data.draw(st.permutations(found))
     assert decide(shuffled, policy, surface) == decide(found, policy, surface)
     assert policy.is_gray(shuffled) == policy.is_gray(found)
+
+
+@settings(max_examples=50)
+@given(st.data(), seen, surfaces)
+def test_nor_does_their_order_matter_to_what_a_decision_leads_to(
+    data: st.DataObject, found: list[Finding], surface: Surface
+) -> None:
+    shuffled = data.draw(st.permutations(found))
+    rules = [rule.name for rule in decide(found, SHIPPED, surface).rules]
+    for shown in (rules, rules[::-1]):
+        assert SHIPPED.review.severity_of(shown, shuffled) == SHIPPED.review.severity_of(rules, found)
+        assert strikes_for(shown, shuffled, SHIPPED.accounts) == strikes_for(rules, found, SHIPPED.accounts)
+    assert worst_moments(shuffled, SHIPPED) == worst_moments(found, SHIPPED)
+
+
+@given(seen, policies, surfaces)
+def test_what_the_brake_holds_was_to_be_taken_down_by_rules_of_no_priority_and_names_the_quota(
+    found: list[Finding], policy: Policy, surface: Surface
+) -> None:
+    decision = decide(found, policy, surface)
+    if is_braked(decision):
+        assert (decision.tier, decision.priority) == (Tier.REJECT, "normal")
+        assert not any(rule.name.startswith(("known/", "part/")) for rule in decision.rules)
+        held = held_by_brake(decision, "feed")
+        assert (held.tier, scope_in(rule.name for rule in held.rules)) == (Tier.HOLD, "feed")
+        assert held.rules[0].label in {finding.label for finding in found}
 
 
 @given(seen, findings(LABELS), policies, surfaces)
