@@ -103,7 +103,7 @@ def find_appeal(desk: Desk, item_id: str, decision: str, *, side: Side) -> Case 
 
 def _by_uploader(standing: Standing, asked: Appeal) -> Appeal:
     if standing.status is Status.PENDING:
-        raise NotAppealable("something is being done about it just now", waits=True)
+        raise NotAppealable("something is being done about it just now", waits=standing.decided)
     if standing.dry_run:
         raise NotAppealable("it was judged in a dry run: nothing was done")
     restricted = (Status.REJECTED, Status.REDACTED, Status.HELD)
@@ -118,11 +118,14 @@ def _by_reporter(standing: Standing, asked: Appeal, own: Case | None) -> Appeal:
         raise NotAppealable("something is being done about it just now", waits=True)
     if standing.status not in (Status.ALLOWED, Status.HELD) or standing.dry_run or "hide" in standing.receipts:
         raise NotAppealable(f"it is {standing.status}, and was looked at")
-    if own is None or own.status in (CaseStatus.OPEN, CaseStatus.CLAIMED):
+    if standing.overruled is None and (own is None or own.status in (CaseStatus.OPEN, CaseStatus.CLAIMED)):
         return replace(asked, ask=Ask.REPORT, decision=decision_of(standing))
-    if own.status is not CaseStatus.CLOSED or own.ruling is None or standing.status is Status.HELD:
+    if own and own.status in (CaseStatus.RULED, CaseStatus.ACTING):
         raise NotAppealable("somebody is deciding it just now", waits=True)
-    return replace(asked, decision=digest(standing.item.id, own.ruling.ruling_id))
+    if standing.status is Status.HELD:
+        raise NotAppealable("it is held, and a person has looked at it")
+    # The case's ruling or, where a command decided, that.
+    return replace(asked, decision=digest(decision_of(standing), own.ruling.ruling_id if own and own.ruling else ""))
 
 
 def _file(desk: Desk, standing: Standing, asked: Appeal, own: Case | None) -> Filed:

@@ -101,7 +101,8 @@ def _do(desk: Desk, case: Case, standing: Standing, ruling: Ruling) -> Outcome:
         return restore(desk, standing, by=by, why=why)
     verdict = (_TIERS[ruling.kind], (ruling.rule,) if ruling.rule else ())
     spans = tuple((begin, end, CHOSEN) for begin, end in sorted(ruling.spans))
-    strikes, of = ruling.kind is Kind.STRIKE, Status.ALLOWED if case.appeal and _is_seen(standing) else Status.HELD
+    strikes, seen = ruling.kind is Kind.STRIKE, case.appeal and standing.status is Status.ALLOWED
+    of = Status.ALLOWED if seen else Status.HELD
     return overrule(desk, standing, verdict, by=by, why=why, spans=spans, strikes=strikes, of=of)
 
 

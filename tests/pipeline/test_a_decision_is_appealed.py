@@ -186,6 +186,20 @@ def test_a_report_has_a_person_look_and_both_sides_may_have_another_one_look_aga
     assert unserved.public(put.key)[0] == 200
 
 
+def test_a_reporter_may_appeal_what_a_person_has_allowed_of_what_was_flagged(
+    unserved: Fleet, desk: Desk, upload: Callable[..., Put], picture: Callable[..., bytes]
+) -> None:
+    put = upload(picture(labels={"Weapons": 70.0}), ends="held")
+    held = asked(desk, put, side=Side.REPORTER).case
+    assert held.appeal is not None
+    assert (held.appeal.ask, held.severity) == (Ask.REPORT, "appeal")
+    ruled(unserved, desk, held, Kind.ALLOW, by="ana")
+    case = asked(desk, put, side=Side.REPORTER).case
+    assert case.barred == {"ana"}
+    assert ruled(unserved, desk, case, Kind.REJECT, rule=WEAPONS).result == "rejected"
+    assert unserved.current(put) is None
+
+
 def test_what_there_is_nothing_to_ask_about_is_said(
     unserved: Fleet, desk: Desk, upload: Callable[..., Put], picture: Callable[..., bytes]
 ) -> None:
