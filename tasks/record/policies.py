@@ -101,9 +101,9 @@ class Policies:
         row = row_at(self.aws, self.table, _history_key(which))
         return _change(row) if row else None
 
-    def history(self) -> Iterator[Change]:
-        """Every change there was, the oldest first."""
-        return map(_change, rows_at(self.aws, self.table, _HISTORY))
+    def history(self, *, since: int = 1) -> Iterator[Change]:
+        """Every change there was from the one of a number on, the oldest first."""
+        return map(_change, rows_at(self.aws, self.table, _HISTORY, since=f"{since:08d}"))
 
     def in_force_at(self, moment: datetime) -> Change | None:
         """The change that was the last at a moment; None for a moment before the first."""

@@ -163,5 +163,4 @@ def _compared(version: str, old: str, new: str) -> Differs:
 
 def _changes(store: Policies, last: Change | None) -> list[Change]:
     """The newest first."""
-    numbers = range(last.number, max(0, last.number - CHANGES), -1) if last else ()
-    return [found for found in map(store.change, numbers) if found]
+    return [*store.history(since=max(1, last.number - CHANGES + 1))][::-1] if last else []
