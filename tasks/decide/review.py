@@ -35,10 +35,6 @@ class ReviewRules:
     #: Severities of which a second person confirms each takedown, known violations aside.
     second: tuple[str, ...] = field(default=(), metadata={"silent": True})
 
-    def __bool__(self) -> bool:
-        """Whether it says anything."""
-        return bool(self.hours or self.severities or self.second)
-
     def within_hours(self, severity: str) -> float:
         """How soon somebody must have ruled on a case of this severity, or on an appeal."""
         return self.hours.get(severity, USUAL_HOURS[severity])
