@@ -226,6 +226,21 @@ def test_what_was_taken_down_is_shown_from_quarantine_and_what_is_gone_is_said_t
     assert "The content is gone" in gone.text
 
 
+def test_a_picture_that_no_browser_shows_is_converted_and_a_video_is_lent_for_longer(
+    scene: Scene, unique: str, plain_image: Callable[..., bytes], make_video: Callable[..., bytes]
+) -> None:
+    scan = scene.held(f"feed/{unique}.tiff", plain_image("TIFF"), kind=Kind.PICTURE)
+    film = scene.held(f"feed/{unique}.mp4", make_video([plain_image()]), kind=Kind.VIDEO)
+    ana = scene.visitor()
+    preview = source_in(reveal(ana, scan, 2).text)
+    assert "form=preview" in preview
+    assert Image.open(io.BytesIO(ana.get(preview).content)).format in ("PNG", "JPEG")
+    url = source_in(reveal(ana, film, 2).text)
+    assert "X-Amz-Expires=900&" in url
+    assert "response-content-type=video%2Fmp4" in url
+    assert Image.open(io.BytesIO(ana.get(source_in(reveal(ana, film, 1).text)).content)).mode == "L"
+
+
 def test_nothing_that_could_hold_a_script_is_ever_shown_by_a_url(scene: Scene, unique: str) -> None:
     ana = scene.visitor()
     bodies = {
