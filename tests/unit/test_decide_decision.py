@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from verdicts import Verdicts, seen
 
@@ -183,6 +185,7 @@ def test_a_decision_keeps_all_findings_also_those_that_changed_nothing() -> None
         (seen("pii/AGE"), seen("pii/NAME")),
         (seen("pii/NAME", part="body"), seen("pii/NAME", part="caption")),
         (seen("pii/NAME", detector="a"), seen("pii/NAME", detector="b")),
+        (seen("pii/NAME"), replace(seen("pii/NAME"), detector_version="9")),
         (seen("pii/NAME", 1), seen("pii/NAME", 2)),
         (seen("pii/NAME"), seen("pii/NAME", span=(1, 2))),
         (seen("pii/NAME", span=(1, 2)), seen("pii/NAME", span=(1, 3))),

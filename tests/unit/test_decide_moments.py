@@ -71,6 +71,11 @@ def test_a_parent_that_only_repeats_its_child_is_not_named() -> None:
     assert [m.labels for m in worst_moments(findings, POLICY)] == [("moderation/Violence/Weapons",)]
 
 
+def test_a_confidence_that_cannot_be_is_held_and_told_as_none() -> None:
+    (moment,) = worst_moments([seen(WEAPONS, float("nan"), 0, 500)], POLICY)
+    assert (moment.tier, moment.confidence) == (Tier.HOLD, 0.0)
+
+
 def test_what_has_no_time_is_no_moment() -> None:
     still = Finding(detector="d", detector_version="1", label="moderation/Explicit", confidence=99.0)
     assert worst_moments([still], POLICY) == ()

@@ -168,6 +168,15 @@ def test_what_the_classifier_was_never_asked_about_is_counted_for_it_could_lift_
     assert (tally.new[Tier.HOLD], tally.unasked) == (3, 1)
 
 
+def test_a_past_item_is_judged_on_the_surface_that_its_bucket_has_now() -> None:
+    faces = 'faces: {bucket: faces, prefix: "", visibility: after, hold: flag, labels: {Weapons: {hold: 1, reject: 2}}}'
+    policy = parse_policy(OLD.replace("surfaces:\n", f"surfaces:\n  {faces}\n", 1))
+    seen = Finding(detector="any", detector_version="1", label="moderation/Violence/Weapons", confidence=50.0)
+    here = replace(gray(), location="s3://faces/x/1", key="x/1", findings=(seen,))
+    (flip,) = replay([here, replace(here, location="s3://others/faces/1")], policy, Tally())
+    assert (flip.past, flip.surface, flip.new) == (here, "faces", Tier.REJECT)
+
+
 def test_the_cause_of_a_rule_is_what_it_is_about() -> None:
     assert cause("labels/Violence/Weapons>=90") == "Violence/Weapons"
     assert cause("pii/EMAIL") == "pii/EMAIL"
