@@ -121,10 +121,7 @@ def _remove(page: Page) -> None:
     """Two strokes and a reason: what, which rule, and what was seen."""
     page.keyboard.press("r")
     page.keyboard.press("1")
-    for _ in range(8):
-        page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement.id") == "why":
-            break
+    expect(page.locator("#why")).to_be_focused()
     page.keyboard.type("a gun on the table")
 
 

@@ -72,6 +72,8 @@
     } else {
       if (button.matches("input[type=radio]")) button.focus();
       button.click();
+      // What breaks no rule needs but a reason.
+      if (/^(escalate|restore|uphold)$/.test(button.value)) document.getElementById("why")?.focus();
     }
     return true;
   };
@@ -79,8 +81,9 @@
     if (!document.querySelector('#decision input[name="choice"]:checked')) return false;
     const rule = document.querySelector(`[data-digit="${digit}"]`);
     if (!rule || !usable(rule)) return false;
-    rule.focus();
     rule.click();
+    // What comes next is to say what was seen; Escape leads back to where digits choose.
+    document.getElementById("why")?.focus();
     return true;
   };
 
