@@ -38,6 +38,11 @@ class Provider:
     asked: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Do everything right again."""
+        self.signs, self.metadata, self.user_info = None, {}, {}
         now = int(time.time())
         self.person = {"sub": "00u1", "email": "ana@example.com", "email_verified": True, "groups": ["ts", "all"]}
         self.claims = {"iss": self.url, "aud": CLIENT, "iat": now, "exp": now + 300}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Callable, Iterator
+from itertools import count
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -12,9 +14,11 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from fastapi import FastAPI
 
 from config.console import ConsoleSettings
 from deploy.local.run import LocalCloud
+from tasks.desk import Desk
 from tests.contract.provider import CLIENT, SECRET, Provider, running_provider
 from tests.contract.visitors import OURS, TOKEN, Clock, TestClient, browser_of, csrf_of, desk_on, sign_in
 from worker.console.alb import HEADER, alb_entrance
@@ -24,11 +28,18 @@ from worker.console.site import create_site
 
 ROLES = {"leads": "senior", "ts": "reviewer", "checks": "auditor"}
 URL = "https://console.test"
+ADDRESSES = count()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def clock() -> Clock:
+    """One for all tests: time only passes."""
     return Clock()
+
+
+@pytest.fixture(scope="module")
+def desk(cloud: LocalCloud, clock: Clock) -> Desk:
+    return desk_on(cloud, clock)
 
 
 @pytest.fixture(scope="module")
@@ -36,28 +47,38 @@ def key() -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
-@pytest.fixture
-def provider(key: rsa.RSAPrivateKey) -> Iterator[Provider]:
-    with running_provider(key) as running:
-        yield running
+@pytest.fixture(scope="module")
+def running(key: rsa.RSAPrivateKey) -> Iterator[Provider]:
+    with running_provider(key) as provider:
+        yield provider
 
 
 @pytest.fixture
-def open_browser(cloud: LocalCloud, provider: Provider, clock: Clock) -> Callable[..., TestClient]:
-    """Another browser at one console whose people the provider signs in: `open_browser()`."""
+def provider(running: Provider) -> Provider:
+    """As if nobody had made anything wrong with it yet."""
+    running.reset()
+    return running
+
+
+@pytest.fixture(scope="module")
+def site(running: Provider, desk: Desk, clock: Clock) -> FastAPI:
+    """A console whose people the provider signs in."""
     settings = ConsoleSettings(
         sign_in="oidc",
         url=URL,
         roles=ROLES,
-        oidc_issuer=provider.url,
+        oidc_issuer=running.url,
         oidc_client_id=CLIENT,
         oidc_client_secret=SECRET,
     )
-    desk = desk_on(cloud, clock)
     entrance = oidc_entrance(settings, Pending(desk.aws, desk.settings.items_table, clock))
-    site = create_site(desk, entrance=entrance, url=URL)
-    # What reaches the process is http: the load balancer ends https before it.
-    return lambda: browser_of(site, host=URL)
+    return create_site(desk, entrance=entrance, url=URL)
+
+
+@pytest.fixture
+def open_browser(site: FastAPI, provider: Provider) -> Callable[..., TestClient]:
+    """Another browser, each at an address of its own: `open_browser()`."""
+    return lambda: browser_of(site, host=URL, address=f"192.0.2.{next(ADDRESSES) % 256}")
 
 
 def at_provider(browser: TestClient, to: str = "/") -> str:
@@ -67,6 +88,13 @@ def at_provider(browser: TestClient, to: str = "/") -> str:
     location = httpx.get(sent.headers["location"]).headers["location"]
     assert location.startswith(f"{URL}/sign-in/back?")
     return str(location)
+
+
+def other_site(desk: Desk, clock: Clock, issuer: str) -> TestClient:
+    """A browser at a console that has asked its provider nothing yet."""
+    settings = ConsoleSettings(sign_in="oidc", url=URL, roles=ROLES, oidc_issuer=issuer, oidc_client_id=CLIENT)
+    entrance = oidc_entrance(settings, Pending(desk.aws, desk.settings.items_table, clock))
+    return browser_of(create_site(desk, entrance=entrance, url=URL), host=URL)
 
 
 def has_session(browser: TestClient) -> bool:
@@ -197,11 +225,9 @@ class TestAtAProvider:
         assert said.status_code == 403
         assert "555" not in said.text
 
-    def test_a_provider_of_another_name_is_not_asked(
-        self, open_browser: Callable[..., TestClient], provider: Provider
-    ) -> None:
+    def test_a_provider_of_another_name_is_not_asked(self, desk: Desk, clock: Clock, provider: Provider) -> None:
         provider.metadata = {"issuer": "https://elsewhere.example"}
-        assert open_browser().get("/sign-in/start").status_code == 403
+        assert other_site(desk, clock, provider.url).get("/sign-in/start").status_code == 403
 
     def test_whoever_signs_out_is_not_in_again_by_the_next_page(self, open_browser: Callable[..., TestClient]) -> None:
         browser = open_browser()
@@ -211,14 +237,10 @@ class TestAtAProvider:
         assert "You are signed out" in browser.get("/sign-in?out=true").text
         assert browser.get("/").status_code == 303
 
-    def test_a_provider_that_is_away_is_said_so(self, cloud: LocalCloud, clock: Clock, key: rsa.RSAPrivateKey) -> None:
-        with running_provider(key) as gone:
-            url = gone.url
-        settings = ConsoleSettings(sign_in="oidc", url=URL, roles=ROLES, oidc_issuer=url, oidc_client_id=CLIENT)
-        desk = desk_on(cloud, clock)
-        entrance = oidc_entrance(settings, Pending(desk.aws, desk.settings.items_table, clock))
-        said = browser_of(create_site(desk, entrance=entrance, url=URL), host=URL).get("/sign-in/start")
-        assert said.status_code == 503
+    def test_a_provider_that_is_away_is_said_so(self, desk: Desk, clock: Clock) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as gone:
+            port = gone.getsockname()[1]
+        assert other_site(desk, clock, f"http://127.0.0.1:{port}").get("/sign-in/start").status_code == 503
 
 
 class TestBehindALoadBalancer:
@@ -226,7 +248,7 @@ class TestBehindALoadBalancer:
     KID = "01234567-89ab-cdef-0123-456789abcdef"
 
     @pytest.fixture
-    def told(self, cloud: LocalCloud, clock: Clock) -> Callable[..., Any]:
+    def told(self, desk: Desk, clock: Clock) -> Callable[..., Any]:
         """Ask as the load balancer does: `told("ben@example.com")`."""
         key = ec.generate_private_key(ec.SECP256R1())
         pem = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
@@ -238,9 +260,7 @@ class TestBehindALoadBalancer:
             oidc_client_id=CLIENT,
             alb_arn=self.ARN,
         )
-        site = create_site(
-            desk_on(cloud, clock), entrance=alb_entrance(settings, clock, fetch=lambda _: pem.decode()), url=URL
-        )
+        site = create_site(desk, entrance=alb_entrance(settings, clock, fetch=lambda _: pem.decode()), url=URL)
         browser = browser_of(site, host=URL)
 
         def ask(name: str = "", path: str = "/") -> Any:
@@ -269,8 +289,8 @@ class TestBehindALoadBalancer:
     def test_nobody_gets_in_without_its_word(self, told: Callable[..., Any]) -> None:
         assert told("", "/sign-in").status_code == 403
 
-    def test_its_header_means_nothing_to_another_console(self, cloud: LocalCloud, clock: Clock) -> None:
-        browser = browser_of(create_site(desk_on(cloud, clock), local_token=TOKEN))
+    def test_its_header_means_nothing_to_another_console(self, desk: Desk) -> None:
+        browser = browser_of(create_site(desk, local_token=TOKEN))
         for path in ("/", "/sign-in"):
             said = browser.get(path, headers={HEADER: "a.b.c"})
             assert "modfleet=" not in said.headers.get("set-cookie", "")
@@ -279,8 +299,8 @@ class TestBehindALoadBalancer:
 
 class TestSessions:
     @pytest.fixture
-    def open_local(self, cloud: LocalCloud, clock: Clock) -> Callable[..., TestClient]:
-        site = create_site(desk_on(cloud, clock), local_token=TOKEN)
+    def open_local(self, desk: Desk) -> Callable[..., TestClient]:
+        site = create_site(desk, local_token=TOKEN)
         return lambda: browser_of(site)
 
     def test_who_is_idle_for_half_an_hour_signs_in_again(
