@@ -205,8 +205,14 @@ def test_a_post_is_forgiven_with_its_parts() -> None:
     assert tidied(log, day(2.1) + SETTLED) == ()
 
 
+def test_an_old_lift_goes_with_what_it_took_back_and_with_nothing_else() -> None:
+    log: list[Mark] = [strike("a"), strike("b", at=20), lift("a", at=21)]
+    assert tidied(log, day(21.1) + SETTLED) == (log[1],)
+    assert len(place("s3://b/a")) == 16
+
+
 def test_each_lift_tells_of_what_it_took_back_and_of_nothing_that_others_did() -> None:
-    log = [strike("a"), strike("b"), strike("c"), lift("a"), lift("b"), strike("a", at=2)]
+    log: list[Mark] = [strike("a"), strike("b"), strike("c"), lift("a"), lift("b"), strike("a", at=2)]
     assert [[one.id for one in lifted_by(log, mark.id)] for mark in log[3:5]] == [["a@0"], ["b@0"]]
     assert lifted_by(log, "no such lift") == ()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +12,7 @@ from tasks.act.plan import Action, plan
 from tasks.decide.brake import is_braked
 from tasks.decide.decision import decide
 from tasks.decide.policy_file import parse_policy
-from tasks.decide.rendition import MOST_HEADS, OF_REJECTED, heads, is_rendition, listed_under
+from tasks.decide.rendition import MOST_HEADS, OF_REJECTED, heads, is_of_rejected, is_rendition, listed_under
 from tasks.decide.rule import Tier
 from tasks.detect.finding import Finding
 from tests.unit.test_places import with_surfaces
@@ -100,3 +102,7 @@ def test_a_rendition_of_what_was_taken_down_is_rejected_and_does_not_count_again
     decision = decide((found,), policy, policy.surface_for("x"))
     assert (decision.tier, [rule.name for rule in decision.rules]) == (Tier.REJECT, [OF_REJECTED])
     assert not is_braked(decision)
+    other = replace(found, label="moderation/Explicit")
+    assert is_of_rejected((other, found))
+    assert not is_of_rejected((other,))
+    assert not is_of_rejected(())

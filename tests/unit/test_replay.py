@@ -164,8 +164,10 @@ def gray(*more: str) -> Past:
 
 def test_what_the_classifier_was_never_asked_about_is_counted_for_it_could_lift_it() -> None:
     tally = Tally()
-    list(replay([gray(), gray("classifier/hold"), gray("unreadable/empty")], parse_policy(OLD), tally))
-    assert (tally.new[Tier.HOLD], tally.unasked) == (3, 1)
+    leave = Finding(detector="any", detector_version="1", label="classifier/allow", confidence=0.0, part="caption")
+    asked = replace(gray(), findings=(*gray().findings, leave))
+    list(replay([gray(), asked, gray("classifier/hold"), gray("unreadable/empty")], parse_policy(OLD), tally))
+    assert (tally.new[Tier.HOLD], tally.unasked) == (4, 1)
 
 
 def test_a_past_item_is_judged_on_the_surface_that_its_bucket_has_now() -> None:
