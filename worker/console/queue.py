@@ -22,11 +22,15 @@ router = APIRouter()
 ROWS = 50
 
 Reviewing = Annotated[Visitor, Depends(permits(Permission.REVIEW))]
+#: Everybody may see it: where a sign-in leads whoever does not review.
+Watching = Annotated[Visitor, Depends(permits(Permission.DASHBOARD))]
 
 
 @router.get("/")
-def show(request: Request, visitor: Reviewing) -> Response:
-    """What waits, in its order, and how much there is of it."""
+def show(request: Request, visitor: Watching) -> Response:
+    """What waits, in its order, and how much there is of it; for whoever does not review, the dashboard."""
+    if not visitor.may(Permission.REVIEW):
+        return RedirectResponse("/dashboard", status_code=303)
     desk, reviewer = request.app.state.console.desk, visitor.reviewer
     offered = (case for case in in_order(desk, surfaces=reviewer.surfaces, escalated=False) if reviewer.wants(case))
     senior = in_order(desk, surfaces=reviewer.surfaces, escalated=True) if reviewer.senior else iter(())
