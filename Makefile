@@ -18,12 +18,13 @@ up: $(VENV)/.local ## run the local cloud, a worker and the review console until
 	@$(RUN).run up
 cloud: $(VENV)/.local ## run the local cloud alone until Ctrl-C
 	@$(RUN).run cloud
-test: $(VENV)/.dev ## run the tests, a file to each core at a time (T="-k name" for some of them, one after the other)
-	@$(BIN)/python -m pytest $(or $(T),--numprocesses auto --dist loadfile)
+test: $(VENV)/.dev ## run the tests, three files at a time (T="-k name" for some of them, one after the other)
+	@$(BIN)/python -m pytest $(or $(T),--numprocesses 3 --dist loadfile)
 bench: $(VENV)/.dev ## measure speed and cost beside stock Celery and a boto3 loop (QUICK=1 under 90 s; 8 minutes otherwise)
 	@$(BIN)/python -m tests.bench $(if $(QUICK),--quick)
-chaos: $(VENV)/.dev ## kill workers and break AWS in every way, and count what was lost: nothing (12 minutes)
+chaos: $(VENV)/.dev ## kill workers and break AWS in every way, and count what was lost: nothing (15 minutes)
 	@$(BIN)/python -m pytest tests/chaos -m "chaos or not chaos" $(T)
+	@$(if $(T),true,$(BIN)/python -m pytest tests/pipeline tests/contract -m chaos)
 check: lint types test ## what CI runs
 fmt: $(VENV)/.dev ## format the code
 	@$(BIN)/ruff check --fix-only --quiet . && $(BIN)/ruff format .

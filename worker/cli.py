@@ -26,7 +26,7 @@ from worker.cost import cost
 from worker.dlq import dlq_app
 from worker.doctor import contested_names, examine
 from worker.hold import hold_app
-from worker.in_force import if_fit, note_file
+from worker.in_force import Unfit, as_in_force, if_fit, note_file
 from worker.item import item_app
 from worker.known import known_app
 from worker.lines import shares
@@ -82,7 +82,7 @@ def worker(
     names = lane_names(lanes)
     breakers = Breakers()
     registry = Registry()
-    desk = open_desk(breakers=breakers, meter=Meter(registry))
+    desk = open_desk(breakers=breakers, meter=Meter(registry), in_force=False)
     if contested := contested_names():
         stop(f"another distribution owns modfleet's package names: {', '.join(contested)}")
     if not no_checks and (missing := lacking(desk)):
@@ -114,9 +114,12 @@ def worker(
 
 def _note_policy(desk: Desk) -> None:
     try:
+        desk = as_in_force(desk)
         note_file(desk)
+    except Unfit as unfit:
+        stop(str(unfit))
     except Fault as fault:
-        stop(f"which policy it begins with cannot be recorded: {fault}", code=WRONG)
+        stop(f"which policy is in force can neither be read nor recorded: {fault}", code=WRONG)
 
 
 def _celery_words(lanes: list[str], threads: int) -> list[str]:

@@ -18,7 +18,7 @@ CLIENTS = {"bedrock": "bedrock-runtime", "polling": "sqs"}
 CALLED = re.compile(r"aws\.(s3|sqs|polling|dynamodb|sns|rekognition|bedrock|comprehend|cloudfront)\.([a-z_]+)\b")
 #: Free, or made by commands and checks alone.
 NOT_BY_RUNS = re.compile(
-    r"\.(HeadBucket|GetBucket\w+|Describe\w+|GetQueueAttributes|GetTopicAttributes|GetDistribution)"
+    r"\.(HeadBucket|GetBucket\w+|GetObjectLockConfiguration|Describe\w+|GetQueueAttributes|GetTopicAttributes|GetDistribution)"
 )
 
 
