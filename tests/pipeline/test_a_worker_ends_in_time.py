@@ -153,7 +153,8 @@ def test_a_worker_that_lacks_something_names_all_of_it_and_does_not_start(stuck:
     log = worker.log.read_text()
     assert "modfleet: the worker does not start, for it lacks:" in log
     missing = {line.strip().partition(":")[0] for line in log.splitlines() if line.startswith("  ")}
-    assert missing == {"queue video", "table no-such-table", "bucket no-such-bucket", "notices topic"}
+    # Which policy is in force stands in the table that is not there.
+    assert missing == {"queue video", "table no-such-table", "policy", "bucket no-such-bucket", "notices topic"}
 
 
 def test_a_worker_shows_where_its_threads_are_and_nothing_that_they_hold(stuck: Fleet, start: Start) -> None:
