@@ -9,15 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 from tasks.at_once import on_their_own
-from tasks.aws.calls import call
-from tasks.aws.faults import Gone
 from tasks.desk import Desk
 from tasks.detect.finding import Finding
 from tasks.detect.kind import Kind, unreadable
 from tasks.intake.post import Manifest
+from tasks.intake.present import with_metadata
 from tasks.intake.upload import REDACTS
 from tasks.item import Item
 from tasks.outcome import Outcome, Retry, Skipped
@@ -102,30 +101,13 @@ def _to_be_judged(found: Found) -> bool:
 
 def _current(desk: Desk, bucket: str, key: str) -> Found | None:
     """What is current under a part's key, if anything is."""
-    try:
-        answer = call(desk.aws.store, desk.aws.s3.head_object, Bucket=bucket, Key=key)
-    except Gone:
+    if (present := with_metadata(desk, bucket, key)) is None:
         return None
-    item = Item(
-        bucket=bucket,
-        key=key,
-        version_id=answer.get("VersionId"),
-        etag=answer["ETag"].strip('"'),
-        size=answer["ContentLength"],
-        sequencer="",
-        event_time=answer["LastModified"],
-    )
+    item, metadata = present
     if item.version_id:
-        return Found(item, desk.state.find(item) or _original_of(desk, item, answer.get("Metadata", {})))
+        return Found(item, desk.state.find(item) or desk.state.masked_from(item, metadata.get(REDACTS, "")))
     latest = desk.state.decided_last(item.location)
     return Found(latest.item, latest) if latest and latest.item.etag == item.etag else Found(item, None)
-
-
-def _original_of(desk: Desk, item: Item, metadata: dict[str, Any]) -> Standing | None:
-    """What a masked copy was made from, if modfleet made it."""
-    original = desk.state.find_version(item.location, metadata.get(REDACTS, ""))
-    made = original.receipts.get("redact", {}).get("version_id") if original else None
-    return original if made and made == item.version_id else None
 
 
 def _seen(desk: Desk, post: Item, found: Found) -> Parts | Later:

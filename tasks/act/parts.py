@@ -12,6 +12,9 @@ from tasks.act.plan import STATUS_OF, Action
 from tasks.at_once import at_once
 from tasks.decide.decision import Tier
 from tasks.desk import Desk
+from tasks.intake.present import with_metadata
+from tasks.intake.upload import REDACTS
+from tasks.item import Item
 from tasks.record.standing import Standing, Status
 from tasks.review.cases import merge_case
 
@@ -84,16 +87,29 @@ def _left_alone(desk: Desk, standing: Standing, one: Standing, action: Action) -
     post, part = standing.item.location, one.item
     if action is Action.PUT_BACK:
         # Before it is there: its event will ask whose doing that was.
-        desk.state.add_to_post(part, post=post, status=Status.RESTORED)
+        _note(desk, part, post=post, status=Status.RESTORED)
     elif action is Action.HIDE:
-        desk.state.add_to_post(part, post=post, status=STATUS_OF[Tier(standing.tier or 0)])
+        _note(desk, part, post=post, status=STATUS_OF[Tier(standing.tier or 0)])
         if standing.tier == Tier.REJECT and any(finding.label == HELD for finding in standing.findings):
             merge_case(desk, part, into=standing.item.id)
     elif action is Action.SHOW:
-        known = desk.state.find(part)
+        known = desk.state.find(part) or _masked_from(desk, part)
         if known and known.post not in ("", post) and known.post_status != Status.RESTORED:
             return {"left": f"hidden with {known.post}"}
     return _not_put_back(one, action)
+
+
+def _note(desk: Desk, part: Item, *, post: str, status: Status) -> None:
+    """Record what became of a part with its post; of a masked copy, on what it was made from."""
+    if not desk.state.add_to_post(part, post=post, status=status) and (original := _masked_from(desk, part)):
+        desk.state.add_to_post(original.item, post=post, status=status)
+
+
+def _masked_from(desk: Desk, part: Item) -> Standing | None:
+    there = with_metadata(desk, part.bucket, part.key)
+    if there is None or there[0].version_id != part.version_id:
+        return None
+    return desk.state.masked_from(part, there[1].get(REDACTS, ""))
 
 
 def _not_put_back(one: Standing, action: Action) -> dict[str, Any]:

@@ -12,11 +12,16 @@ from tasks.item import Item
 
 def current(desk: Desk, bucket: str, key: str) -> Item | None:
     """What is current under a key, None where nothing is; without versions, no event names it. Raises Fault."""
+    return found[0] if (found := with_metadata(desk, bucket, key)) else None
+
+
+def with_metadata(desk: Desk, bucket: str, key: str) -> tuple[Item, dict[str, str]] | None:
+    """The same with the upload's metadata. Raises Fault."""
     try:
         answer = call(desk.aws.store, desk.aws.s3.head_object, Bucket=bucket, Key=key)
     except Gone:
         return None
-    return Item(
+    item = Item(
         bucket=bucket,
         key=key,
         version_id=answer.get("VersionId"),
@@ -25,6 +30,7 @@ def current(desk: Desk, bucket: str, key: str) -> Item | None:
         sequencer="",
         event_time=answer["LastModified"],
     )
+    return item, answer.get("Metadata", {})
 
 
 def replaced_at(desk: Desk, item: Item) -> datetime | None:

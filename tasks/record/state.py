@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -197,14 +196,23 @@ class State:
             values={":receipt": {"S": json.dumps(receipt)}, ":until": {"N": str(lease_until)}},
         )
 
-    def add_to_post(self, part: Item, *, post: str, status: Status) -> None:
-        """Record on a part that its post was held or rejected; a masked copy, which has no row, is passed over."""
-        with suppress(Moved):
+    def masked_from(self, item: Item, version: str) -> Standing | None:
+        """What a masked copy was made from, where it says so rightly: it has no row of its own."""
+        original = self.find_version(item.location, version)
+        made = original.receipts.get("redact", {}).get("version_id") if original else None
+        return original if made and made == item.version_id else None
+
+    def add_to_post(self, part: Item, *, post: str, status: Status) -> bool:
+        """Record on a part that its post was held, rejected or restored; False where it has no row."""
+        try:
             self._update(
                 part,
                 "SET post = :post, post_status = :status",
                 values={":post": {"S": post}, ":status": {"S": status.value}},
             )
+        except Moved:
+            return False
+        return True
 
     def finish(self, item: Item, *, status: Status, time_to_takedown_ms: int | None, at: datetime) -> None:
         """Record where an item stands once all its actions are done, and free it; a second time changes nothing."""

@@ -212,6 +212,17 @@ def test_a_post_shows_no_part_that_is_hidden_with_another_post(posts: Posts) -> 
     assert posts.stands(shown).receipts["show"]["parts"][part.key]["left"] == f"hidden with {held.location}"
 
 
+def test_a_masked_part_that_is_hidden_with_one_post_is_not_shown_by_another(posts: Posts) -> None:
+    part = posts.part(body=b"call 415-555-0134", prefix="avatars/")
+    held = posts.post(part, prefix="avatars/", caption=MAIL)
+    assert posts.judge(held) == Done("held")
+    assert posts.stands(part).status is Status.REDACTED
+    shown = posts.post(part, text="me", prefix="avatars/", name="other")
+    assert posts.judge(shown) == Done("allowed")
+    assert posts.fleet.public(part.key)[0] == 403
+    assert posts.stands(shown).receipts["show"]["parts"][part.key]["left"] == f"hidden with {held.location}"
+
+
 def test_a_part_that_is_late_is_waited_for(posts: Posts) -> None:
     put = posts.post(posts.part(), f"feed/{posts.name}/late.txt", text="look")
     outcome = posts.judge(put)
