@@ -8,9 +8,9 @@ from types import MappingProxyType
 
 from tasks.decide.accounts import NO_ACCOUNTS, STEPS, AccountRules
 from tasks.decide.document import Document, Field, nearest
+from tasks.decide.label_file import label_path
 from tasks.decide.rule_file import NAMED
 from tasks.decide.rule_path import DEFAULT
-from tasks.decide.taxonomy import UnknownLabel, full_path
 
 KEYS = ("strikes", "decay", "thresholds")
 #: Of one takedown, and the highest threshold.
@@ -67,7 +67,7 @@ def _path(document: Document, entry: Field, *, rules: Collection[str]) -> str | 
         document.blame(entry.line, f'strikes: "{entry.name}" names no rule that takes something down{near}')
         return None
     if kind == "moderation" and name:
-        return _label(document, entry, name)
+        return label_path(document, entry, name, where="strikes: ")
     names = tuple(rules) if kind == "rules" else NAMES[kind]
     # No rules at all is no reason to take any name for one.
     if name and (names or kind == "rules") and name not in names and not entry.name.startswith(_GO_ON):
@@ -75,14 +75,6 @@ def _path(document: Document, entry: Field, *, rules: Collection[str]) -> str | 
         document.blame(entry.line, f'strikes: "{entry.name}" names no rule that takes something down{near}')
         return None
     return entry.name
-
-
-def _label(document: Document, entry: Field, name: str) -> str | None:
-    try:
-        return f"moderation/{full_path(name)}"
-    except UnknownLabel as error:
-        document.blame(entry.line, f"strikes: {error}")
-        return None
 
 
 def _thresholds(document: Document, section: Field | None) -> dict[str, int]:

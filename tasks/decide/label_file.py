@@ -53,6 +53,20 @@ def ladders(entries: Entries) -> Mapping[str, Ladder]:
     return MappingProxyType({path: _ladder(entries, path) for path in PATHS})
 
 
+def label_path(document: Document, field: Field, name: str, *, where: str = "") -> str | None:
+    """A label as a path of rules, as findings have it; None, noted in the field's line, where there is none."""
+    path = _known(document, field, name, where=where)
+    return f"moderation/{path}" if path else None
+
+
+def _known(document: Document, field: Field, name: str, *, where: str) -> str | None:
+    try:
+        return full_path(name)
+    except UnknownLabel as error:
+        document.blame(field.line, f"{where}{error}")
+        return None
+
+
 def _ladder(entries: Entries, path: str) -> Ladder:
     return Ladder(**{tier: _inherited(entries, path, tier) for tier in _TIERS})
 
@@ -60,10 +74,8 @@ def _ladder(entries: Entries, path: str) -> Ladder:
 def _by_path(document: Document, section: Field) -> dict[str, Field]:
     fields: dict[str, Field] = {}
     for entry in document.fields(section).values():
-        try:
-            path = full_path(entry.name)
-        except UnknownLabel as error:
-            document.blame(entry.line, f"labels: {error}")
+        path = _known(document, entry, entry.name, where="labels: ")
+        if path is None:
             continue
         if path in fields:
             document.blame(entry.line, f'labels: "{entry.name}" is configured twice; first in line {fields[path].line}')

@@ -8,10 +8,10 @@ from string import Formatter
 from types import MappingProxyType
 
 from tasks.decide.document import Document, Field, nearest
+from tasks.decide.label_file import label_path
 from tasks.decide.notices import OCCASIONS, OF_A_RULE, Notices, Texts
 from tasks.decide.rule_file import KINDS, NAMED
 from tasks.decide.rule_path import DEFAULT
-from tasks.decide.taxonomy import UnknownLabel, full_path
 
 #: What rules begin with, beside the kinds of findings.
 FAMILIES = (*KINDS, "part", "rules", "brake", "unknown-label", "impossible-confidence")
@@ -62,7 +62,7 @@ def _path(document: Document, entry: Field, *, rules: Collection[str]) -> str | 
         document.blame(entry.line, f'unknown rule "{entry.name}"{near}')
         return None
     if family == "moderation":
-        return _label(document, entry, name)
+        return label_path(document, entry, name)
     allowed = tuple(rules) if family == "rules" else NAMED.get(family, ())
     if allowed and not any(one == name or one.startswith(f"{name}/") for one in allowed) and not _is_open(entry.name):
         near = nearest(entry.name, [f"{family}/{one}" for one in allowed])
@@ -74,14 +74,6 @@ def _path(document: Document, entry: Field, *, rules: Collection[str]) -> str | 
 def _is_open(path: str) -> bool:
     """Whether the rest of a path is the operator's, or the classifier's, to choose."""
     return path.startswith(("guardrail/topic", "guardrail/word/", "classifier/reject/", "classifier/hold/"))
-
-
-def _label(document: Document, entry: Field, name: str) -> str | None:
-    try:
-        return f"moderation/{full_path(name)}"
-    except UnknownLabel as error:
-        document.blame(entry.line, str(error))
-        return None
 
 
 def _texts(document: Document, field: Field, allowed: tuple[str, ...]) -> Texts:

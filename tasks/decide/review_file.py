@@ -9,9 +9,10 @@ from yaml.nodes import SequenceNode
 
 from tasks.decide.document import Document, Field, nearest
 from tasks.decide.kinds import CATEGORIES, PII_TYPES, TOXIC_TYPES
+from tasks.decide.label_file import label_path
 from tasks.decide.review import SEVERITIES, WAITING, ReviewRules
 from tasks.decide.rule_path import DEFAULT, path_of
-from tasks.decide.taxonomy import PATHS, UnknownLabel, full_path
+from tasks.decide.taxonomy import PATHS
 
 HOURS, BY_RULE, SECOND = "hours", "severities", "second_reviewer"
 #: A year: who wants more wants no deadline.
@@ -69,18 +70,10 @@ def read_path(document: Document, field: Field, *, rules: Collection[str]) -> st
         document.blame(field.line, f'"{field.name}" names no rules{near}')
         return None
     if kind == "moderation" and rest:
-        return _label_path(document, field, rest)
+        return label_path(document, field, rest)
     names = tuple(rules) if kind == "rules" else RULE_KINDS[kind]
     path = f"{kind}/{rest}" if rest else kind
     if rest and names and rest not in names and not path.startswith(tuple(f"{one}/" for one in _GO_ON)):
         document.blame(field.line, f'"{field.name}" names no rules{nearest(rest, names)}')
         return None
     return path
-
-
-def _label_path(document: Document, field: Field, name: str) -> str | None:
-    try:
-        return f"moderation/{full_path(name)}"
-    except UnknownLabel as error:
-        document.blame(field.line, str(error))
-        return None

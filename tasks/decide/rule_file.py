@@ -11,9 +11,9 @@ from yaml.nodes import SequenceNode
 from tasks.decide.combination import CONTEXT, Combination, Condition, Exemption, Group, Priority, Rules, covers
 from tasks.decide.document import Document, Field, nearest
 from tasks.decide.kinds import CATEGORIES, PII_TYPES, TOXIC_TYPES
+from tasks.decide.label_file import label_path
 from tasks.decide.policy import LEVELS
 from tasks.decide.rule import MOST, Tier
-from tasks.decide.taxonomy import UnknownLabel, full_path
 
 #: How many of its conditions a group needs; None is all of them.
 GROUPS: Mapping[str, int | None] = {"all of": None, "any of": 1, "two of": 2}
@@ -155,7 +155,7 @@ def _label(document: Document, entry: Field, *, kinds: Collection[str]) -> str |
         document.blame(entry.line, f'unknown label "{entry.name}"{only or nearest(kind, kinds) or EXAMPLE}')
         return None
     if kind == "moderation":
-        return _moderation(document, entry, name)
+        return label_path(document, entry, name)
     if _is_name(kind, name):
         return entry.name
     near = nearest(entry.name, [f"{kind}/{one}" for one in NAMED[kind]])
@@ -169,14 +169,6 @@ def _is_name(kind: str, name: str) -> bool:
     if kind == "classifier":
         name = name.partition("/")[0]
     return name in NAMED[kind] if NAMED[kind] else bool(name)
-
-
-def _moderation(document: Document, entry: Field, name: str) -> str | None:
-    try:
-        return f"moderation/{full_path(name)}"
-    except UnknownLabel as error:
-        document.blame(entry.line, str(error))
-        return None
 
 
 def _threshold(document: Document, entry: Field, *, label: str | None) -> float | None:

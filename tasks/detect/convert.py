@@ -14,8 +14,10 @@ import json
 import resource
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
@@ -42,10 +44,20 @@ BACKDROPS = ("white", "black")
 
 #: A frame's number and the backdrop it stands before.
 Shot = tuple[int, str]
+#: A name, and the bytes of a JPEG or PNG.
+View = tuple[str, bytes]
 
 
 def main() -> None:
     """Convert standard input."""
+    serve(lambda body, wanted: convert(body, **{name: wanted[name] for name in ("pixels", "frames", "only_more")}))
+
+
+def serve(make: Callable[[bytes, Mapping[str, Any]], list[View]]) -> None:
+    """Answer standard input with what `make` makes of it, by what the argument wants, and within its bounds.
+
+    `make` may raise Refused.
+    """
     wanted = json.loads(sys.argv[1])
     confine(memory=wanted["memory"], seconds=wanted["seconds"])
     body = sys.stdin.buffer.read()
@@ -54,7 +66,7 @@ def main() -> None:
     out.write(b"ready\n")
     out.flush()
     try:
-        views = convert(body, pixels=wanted["pixels"], frames=wanted["frames"], only_more=wanted["only_more"])
+        views = make(body, wanted)
     except Refused as why:
         _say({"refused": why.reason})
         return
@@ -74,16 +86,23 @@ def confine(*, memory: int, seconds: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def convert(body: bytes, *, pixels: int, frames: int, only_more: bool) -> list[tuple[str, bytes]]:
+def convert(body: bytes, *, pixels: int, frames: int, only_more: bool) -> list[View]:
     """The views of a picture, each with its name: `body`, or `frame:3`, `frame:3 on black`, `frame:0 piece 2`.
 
     Raises Refused.
     """
+    with opened(body, pixels=pixels) as image:
+        return _converted(Reel(image, pixels=pixels), most=frames, only_more=only_more)
+
+
+@contextmanager
+def opened(body: bytes, *, pixels: int) -> Iterator[Image.Image]:
+    """A picture to be looked at meanwhile; whatever its bytes do to its reader is why it is Refused."""
     # Pillow refuses twice as many, some readers before they have claimed the memory for them.
     Image.MAX_IMAGE_PIXELS = max(1, pixels // 2)
     try:
         with warnings.catch_warnings(action="ignore"), open_picture(body, pixels=pixels) as image:
-            return _converted(Reel(image, pixels=pixels), most=frames, only_more=only_more)
+            yield image
     except MemoryError:
         raise Refused("image-memory") from None
     except Image.DecompressionBombError:

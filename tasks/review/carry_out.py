@@ -14,13 +14,13 @@ from tasks.intake.message import RulingGiven
 from tasks.outcome import Done, Outcome, Parked, Retry, Skipped
 from tasks.overrule import NotHeld, overrule
 from tasks.pipeline import DRY_RUN_WAIT
-from tasks.record.entries import command_entry
 from tasks.record.standing import Standing, Status
 from tasks.restore import TAKEN_DOWN, NotRestorable, restore
 from tasks.review.answer import answer
 from tasks.review.case import Case, CaseStatus, Kind, Ruling
 from tasks.review.rows import Change, change_case, find_case
 from tasks.review.ruling import is_changed
+from tasks.review.second import entry_of
 from tasks.review.settle import closing
 from tasks.review.severity import moment
 
@@ -117,18 +117,11 @@ def _is_taken_down(standing: Standing) -> bool:
 
 def _close(desk: Desk, case: Case, standing: Standing, ruling: Ruling, *, result: str, why: str) -> None:
     """Tell the audit log, then close the case; a second time tells the same and changes nothing."""
-    entry = command_entry(
-        command="review rule",
+    entry = entry_of(
+        case,
+        standing,
+        ruling,
         event="ruling",
-        by=ruling.by,
-        at=datetime.fromisoformat(ruling.at),
-        why=ruling.why,
-        item=standing.item,
-        policy_version=ruling.policy_version,
-        case_id=case.case_id,
-        ruling=ruling.kind.value,
-        ruling_id=ruling.ruling_id,
-        rule=ruling.rule,
         decided_under=case.policy_version,
         result=result,
         **({"asked": str(case.appeal.ask), "side": str(case.appeal.side)} if case.appeal else {}),

@@ -28,7 +28,16 @@ from tasks.review.asked import kinds_for
 from tasks.review.case import BY_QUEUE, RULED, Case, CaseStatus, Kind, Ruling
 from tasks.review.claims import LEASE_SECONDS, NotYours, claimed
 from tasks.review.rows import Change, Listing, cases_of, change_case, find_case
-from tasks.review.second import REMOVALS, as_ruler, dispute, entry_of, is_first, keep_first, take_first_back, takes_two
+from tasks.review.second import (
+    REMOVALS,
+    as_ruler,
+    dispute,
+    first_entry,
+    is_first,
+    keep_first,
+    take_first_back,
+    takes_two,
+)
 from tasks.review.severity import moment
 
 #: How long a ruling can be undone, unless told otherwise, and at most (SQS delays no message longer).
@@ -192,7 +201,7 @@ def _checked(desk: Desk, standing: Standing, ruling: Ruling) -> Ruling:
 
 def _waiting(desk: Desk, case: Case, standing: Standing, ruling: Ruling) -> Given:
     """A ruling that somebody else must confirm, or has contradicted: written down, and nothing done."""
-    desk.audit.append([entry_of(case, standing, case.first or ruling)])
+    desk.audit.append([first_entry(case, standing, case.first or ruling)])
     return Given(case=case, changed=is_changed(desk, standing), waits=True)
 
 

@@ -94,11 +94,16 @@ def as_ruler(desk: Desk, case: Case, change: Change, *, by: str) -> Case:
         raise NotYours(BARRED if found and by in found.barred else whose(found)) from None
 
 
-def entry_of(case: Case, standing: Standing, ruling: Ruling) -> dict[str, Any]:
+def first_entry(case: Case, standing: Standing, ruling: Ruling) -> dict[str, Any]:
     """What the audit log says of a ruling that is not carried out, or not yet."""
+    result = "disputed" if case.second_by else "waits for a second reviewer"
+    return entry_of(case, standing, ruling, event="first-ruling", result=result)
+
+
+def entry_of(case: Case, standing: Standing, ruling: Ruling, **said: Any) -> dict[str, Any]:
+    """What the audit log says of a ruling; what it came to is `said`, with the event's name."""
     return command_entry(
         command="review rule",
-        event="first-ruling",
         by=ruling.by,
         at=datetime.fromisoformat(ruling.at),
         why=ruling.why,
@@ -108,5 +113,5 @@ def entry_of(case: Case, standing: Standing, ruling: Ruling) -> dict[str, Any]:
         ruling=ruling.kind.value,
         ruling_id=ruling.ruling_id,
         rule=ruling.rule,
-        result="disputed" if case.second_by else "waits for a second reviewer",
+        **said,
     )

@@ -14,14 +14,12 @@ import pytest
 from deploy.local.run import LocalCloud
 from tasks.aws.faults import Fault
 from tasks.desk import Desk
-from tasks.record.audit import AuditLog
-from tasks.record.state import State
 from tasks.review.case import Case, CaseStatus, Reviewer
 from tasks.review.cases import COUNTED, find_case, in_order, waiting, workload
 from tasks.review.claims import NotYours, claim, claim_next, claims_of, escalate, release, renew, skip
 from tasks.review.figures import figures, rulings_in
 from tasks.review.rows import BadCursor
-from tests.contract.shipped import connected, shipped_policy
+from tests.contract.visitors import Clock, desk_on
 from worker import families
 from worker.metrics import Registry
 from worker.reviewing import Reviewing
@@ -29,17 +27,6 @@ from worker.reviewing import Reviewing
 START = datetime(2026, 11, 22, 6, tzinfo=UTC)
 ANA, BEN, EVA = (Reviewer(name=name) for name in ("ana", "ben", "eva"))
 SENIOR = Reviewer(name="zoe", senior=True)
-
-
-@dataclass
-class Clock:
-    now: datetime = START
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def passes(self, **time: float) -> None:
-        self.now += timedelta(**time)
 
 
 @dataclass
@@ -57,16 +44,7 @@ class Calls:
 
 @pytest.fixture(scope="module")
 def shared(cloud: LocalCloud) -> Desk:
-    aws, settings = connected(cloud)
-    return Desk(
-        aws=aws,
-        settings=settings,
-        policy=shipped_policy(),
-        prompt="",
-        state=State(aws, settings.items_table),
-        audit=AuditLog(aws, bucket=settings.audit_bucket, writer="test", now=lambda: START),
-        now=lambda: START,
-    )
+    return desk_on(cloud, lambda: START)
 
 
 @pytest.fixture
@@ -86,7 +64,7 @@ def desk(shared: Desk, unique: str) -> Iterator[Desk]:
         ],
     )
     settings = shared.settings.model_copy(update={"cases_table": name})
-    yield replace(shared, settings=settings, now=Clock())
+    yield replace(shared, settings=settings, now=Clock(START))
     dynamodb.delete_table(TableName=name)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -37,7 +38,7 @@ class Clock:
         self.now += timedelta(**time)
 
 
-def desk_on(cloud: LocalCloud, now: Clock) -> Desk:
+def desk_on(cloud: LocalCloud, now: Callable[[], datetime]) -> Desk:
     """A desk with the shipped policy."""
     aws, settings = connected(cloud)
     return Desk(

@@ -112,6 +112,22 @@ def at_call(name: str, then: Callable[[], object], *, after: bool = False) -> Ar
     return around
 
 
+def after_write(number: int) -> Around:
+    """Die right after this write, counted from 0."""
+    seen = 0
+
+    def around(name: str, go: Callable[[], Answer]) -> Answer:
+        nonlocal seen
+        answer = go()
+        if name in WRITES:
+            seen += 1
+            if seen > number:
+                crash()
+        return answer
+
+    return around
+
+
 def watched(desk: Desk, around: Around) -> Desk:
     """The desk with every client, the state and the audit log included, behind `around`."""
     aws = replace(desk.aws, **{name: _Client(getattr(desk.aws, name), around) for name in CLIENTS})

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from fleet import Fleet, Put, said
-from interrupted import WRITES, Crash, crash, forgetful, later, watched
+from interrupted import Crash, after_write, forgetful, later, watched
 from pydantic import AnyHttpUrl, SecretStr
 
 from tasks.act.strike import accounts_of
@@ -243,24 +243,9 @@ def _until_done(desk: Desk, body: str) -> int:
     """The first run dies after its first write, the second after its second, and so on: how many did."""
     for crashes in range(40):
         try:
-            outcome = handle(watched(later(desk, seconds=61 * crashes), _after_write(crashes)), body, attempt=1)
+            outcome = handle(watched(later(desk, seconds=61 * crashes), after_write(crashes)), body, attempt=1)
         except Crash:
             continue
         assert not isinstance(outcome, Retry | Parked)
         return crashes
     raise AssertionError("it never ends")
-
-
-def _after_write(number: int) -> Callable[[str, Callable[[], dict[str, Any]]], dict[str, Any]]:
-    """Die right after this write, counted from 0."""
-    seen = [0]
-
-    def around(name: str, go: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        answer = go()
-        if name in WRITES:
-            seen[0] += 1
-            if seen[0] > number:
-                crash()
-        return answer
-
-    return around

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from fleet import Fleet, Put, card, said
-from interrupted import WRITES, Crash, crash, forgetful, later, watched
+from interrupted import Crash, after_write, forgetful, later, watched
 
 from tasks.desk import Desk
 from tasks.moderation import handle
@@ -211,7 +211,7 @@ def test_whoever_dies_between_any_two_writes_loses_no_ruling_and_does_nothing_tw
     ruling = Ruling(kind=Kind.REJECT, rule="classifier/reject", **MEANT)
     # The reviewer's process dies right after the row is written: no message is sent.
     with pytest.raises(Crash):
-        rule(watched(desk, _after_write(0)), case_id, ruling, undo_seconds=0)
+        rule(watched(desk, after_write(0)), case_id, ruling, undo_seconds=0)
     send_late(desk)
     assert not messages(unserved, of=case_of(desk, put))
     now = later(desk)
@@ -223,7 +223,7 @@ def test_whoever_dies_between_any_two_writes_loses_no_ruling_and_does_nothing_tw
     while outcome is None and crashes < 40:
         try:
             moment = later(desk, seconds=61 * (crashes + 2))
-            outcome = handle(watched(moment, _after_write(crashes)), message, attempt=crashes + 1)
+            outcome = handle(watched(moment, after_write(crashes)), message, attempt=crashes + 1)
         except Crash:
             crashes += 1
     assert crashes >= 5
@@ -233,18 +233,3 @@ def test_whoever_dies_between_any_two_writes_loses_no_ruling_and_does_nothing_tw
     assert len(said(unserved.audit_lines(), put, "ruling")) == 1
     notices = [notice["notice_id"] for notice in unserved.notices(put) if "removed" in notice["notice_id"]]
     assert len(set(notices)) == 1
-
-
-def _after_write(number: int) -> Any:
-    """Die right after this write, counted from 0."""
-    seen = [0]
-
-    def around(name: str, go: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        answer = go()
-        if name in WRITES:
-            seen[0] += 1
-            if seen[0] > number:
-                crash()
-        return answer
-
-    return around

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Annotated
 
 import structlog
@@ -48,17 +49,22 @@ def let_in(request: Request, response: Response, person: Person) -> Response:
         [command_entry(command="console sign-in", by=person.name, at=console.desk.now(), role=person.role.value)]
     )
     log.info("signed_in", user=person.name, role=person.role.value)
+    give_secret(request, response, cookie_of(request), visitor.secret, within=ABSOLUTE)
+    return response
+
+
+def give_secret(request: Request, response: Response, name: str, secret: str, *, within: timedelta) -> None:
+    """Have the browser keep a secret that no script can read, and that no other site's form brings along."""
     response.set_cookie(
-        cookie_of(request),
-        visitor.secret,
-        max_age=int(ABSOLUTE.total_seconds()),
+        name,
+        secret,
+        max_age=int(within.total_seconds()),
         secure=is_https(request),
         httponly=True,
         # Strict would break the way back from an identity provider.
         samesite="lax",
         path="/",
     )
-    return response
 
 
 router = APIRouter()

@@ -18,7 +18,7 @@ from joserfc.errors import JoseError
 
 from config.console import ConsoleSettings
 from worker.console.door import is_https
-from worker.console.entrance import Entrance, inside, let_in
+from worker.console.entrance import Entrance, give_secret, inside, let_in
 from worker.console.limits import SIGN_IN, spend
 from worker.console.pages import page
 from worker.console.pending import WITHIN, Pending
@@ -149,15 +149,7 @@ def oidc_entrance(settings: ConsoleSettings, pending: Pending) -> Entrance:
         request.scope["session"] = session
         response = provider.begin(request)
         secret = pending.put({"session": session, "to": inside(to)})
-        response.set_cookie(
-            _cookie_of(request),
-            secret,
-            max_age=int(WITHIN.total_seconds()),
-            secure=is_https(request),
-            httponly=True,
-            samesite="lax",
-            path="/",
-        )
+        give_secret(request, response, _cookie_of(request), secret, within=WITHIN)
         return response
 
     @router.get(BACK)
