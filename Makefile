@@ -19,7 +19,7 @@ up: $(VENV)/.local ## run the local cloud, a worker and the review console until
 cloud: $(VENV)/.local ## run the local cloud alone until Ctrl-C
 	@$(RUN).run cloud
 test: $(VENV)/.dev ## run the tests, three files at a time (T="-k name" for some of them, one after the other)
-	@$(BIN)/python -m pytest $(or $(T),--numprocesses 3 --dist loadfile)
+	@$(BIN)/python -m pytest $(or $(T),--numprocesses 3 --dist loadfile --no-loadscope-reorder)
 bench: $(VENV)/.dev ## measure speed and cost beside stock Celery and a boto3 loop (QUICK=1 under 90 s; 8 minutes otherwise)
 	@$(BIN)/python -m tests.bench $(if $(QUICK),--quick)
 chaos: $(VENV)/.dev ## kill workers and break AWS in every way, and count what was lost: nothing (15 minutes)
