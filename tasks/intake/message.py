@@ -2,7 +2,7 @@
 
 Read are S3 event notifications (plain, wrapped by SNS, or from EventBridge; several records in one
 body; any 2.x schema), S3's test event, Rekognition's notices that a job has ended, submissions, and
-modfleet's own video checks and rulings, and appeals and reports. Everything else is NotAMessage.
+modfleet's own video checks, rulings and rescans, and appeals and reports. Everything else is NotAMessage.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pydantic import AliasPath, AwareDatetime, BaseModel, BeforeValidator, Confi
 
 from tasks.intake.submission import Submission
 from tasks.item import Item, fields_of
+from tasks.rescan.chunk import Chunk, subject_of
 
 #: S3 sequencers grow in length; the shorter is right-padded with zeros before comparing.
 #: https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
@@ -96,7 +97,7 @@ class Nothing:
     why: str
 
 
-Message = Uploads | VideoCheck | VideoEnded | RulingGiven | Asked | Submission | Nothing
+Message = Uploads | VideoCheck | VideoEnded | RulingGiven | Asked | Submission | Chunk | Nothing
 
 
 def read_message(body: str) -> Message:
@@ -220,6 +221,26 @@ class _OwnCheck(BaseModel):
     check: int = Field(ge=1)
 
 
+#: Key, version, ETag, size and seconds since the epoch, as `tasks.rescan.chunk` writes them.
+Row = tuple[
+    Annotated[str, Field(min_length=1, max_length=1024)],
+    Annotated[str, Field(max_length=1024)],
+    Annotated[str, Field(max_length=256)],
+    Annotated[int, Field(ge=-1)],
+    Annotated[float, Field(ge=0, lt=1e11)],
+]
+
+
+class _OwnRescan(BaseModel):
+    """modfleet's own message about objects that are to be looked at again."""
+
+    run: str = Field(pattern=r"^[0-9a-zA-Z-]{1,64}$")
+    chunk: str = Field(min_length=1, max_length=128)
+    redecide: bool
+    bucket: str = Field(min_length=3, max_length=63)
+    subjects: list[Row] = Field(min_length=1)
+
+
 def _read_records(records: object) -> Message:
     if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
         raise NotAMessage("Records is not a list of objects")
@@ -267,6 +288,10 @@ def _read_own(document: dict[str, Any]) -> Message:
     if document["modfleet"] == "ruling":
         given = _validate(_OwnRuling, document, where="the ruling", told_by="modfleet writes it")
         return RulingGiven(case_id=given.case_id, ruling_id=given.ruling_id)
+    if document["modfleet"] == "rescan":
+        said = _validate(_OwnRescan, document, where="the rescan", told_by="modfleet writes it")
+        subjects = tuple(subject_of(said.bucket, row) for row in said.subjects)
+        return Chunk(run_id=said.run, id=said.chunk, subjects=subjects, redecide=said.redecide)
     if document["modfleet"] in ("appeal", "report"):
         return _validate(Asked, document, where=f"the {document['modfleet']}", told_by="modfleet reads it")
     if document["modfleet"] != "video-check":
