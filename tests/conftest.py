@@ -26,19 +26,26 @@ settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCh
 settings.load_profile("busy")
 
 FIXTURES = Path(__file__).parent / "fixtures"
-_AI = {"rekognition": "REKOGNITION", "comprehend": "COMPREHEND", "bedrock-runtime": "BEDROCK_RUNTIME"}
+_AI = {
+    "rekognition": "REKOGNITION",
+    "comprehend": "COMPREHEND",
+    "bedrock-runtime": "BEDROCK_RUNTIME",
+    "bedrock": "BEDROCK",
+}
 
 
 @pytest.fixture(scope="session")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
-    """A running local cloud whose video jobs take a second; `cloud.environment` describes it."""
-    with LocalCloud(home=tmp_path_factory.mktemp("modfleet"), knobs=Knobs(job_seconds=1)) as running:
+    """A running local cloud whose jobs are quick, and batches may be small; `cloud.environment` describes it."""
+    with LocalCloud(
+        home=tmp_path_factory.mktemp("modfleet"), knobs=Knobs(job_seconds=1, batch_seconds=0.2, batch_least=2)
+    ) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def clients(cloud: LocalCloud) -> SimpleNamespace:
-    """boto3 clients without retries: s3, sqs, dynamodb, sns, cloudfront, rekognition, comprehend, bedrock."""
+    """boto3 clients without retries, by service; `bedrock` is Bedrock Runtime, and `batches` Bedrock itself."""
     return clients_of(cloud.environment)
 
 
@@ -63,7 +70,7 @@ def clients_of(environment: dict[str, str]) -> SimpleNamespace:
     services = ("s3", "sqs", "dynamodb", "sns", "cloudfront", *_AI)
     endpoints = {s: environment[f"AWS_ENDPOINT_URL_{_AI[s]}" if s in _AI else "AWS_ENDPOINT_URL"] for s in services}
     made = {service: client(service, endpoint) for service, endpoint in endpoints.items()}
-    return SimpleNamespace(bedrock=made.pop("bedrock-runtime"), **made)
+    return SimpleNamespace(batches=made.pop("bedrock"), bedrock=made.pop("bedrock-runtime"), **made)
 
 
 @pytest.fixture

@@ -24,6 +24,10 @@ class Knobs:
     jobs: int = 20
     #: Seconds that a video job takes at least.
     job_seconds: float = 2.0
+    #: Seconds that a batch of texts takes at least.
+    batch_seconds: float = 2.0
+    #: Records; a smaller batch fails, as with Bedrock.
+    batch_least: int = 100
 
     def flags(self) -> list[str]:
         """These knobs as command-line flags of `deploy.local.ai.server`."""

@@ -21,7 +21,7 @@ from deploy.local.console import started_console
 from deploy.local.knobs import Knobs
 
 HOME = Path(".modfleet")
-_AI_SERVICES = ("REKOGNITION", "COMPREHEND", "BEDROCK_RUNTIME")
+_AI_SERVICES = ("REKOGNITION", "COMPREHEND", "BEDROCK_RUNTIME", "BEDROCK")
 #: The stack's outputs, by the setting that each of them is.
 _OUTPUTS = {
     "MODFLEET_UPLOADS_BUCKET": "UploadsBucket",

@@ -49,6 +49,11 @@ class Counts:
             for unit, amount in self._billed(call, params, result):
                 self._units[unit] += amount  # type: ignore[assignment]  # a Counter may count in fractions
 
+    def bill(self, unit: str, amount: float) -> None:
+        """Something was used up that no answer tells of."""
+        with self._lock:
+            self._units[unit] += amount  # type: ignore[assignment]
+
     def told(self) -> dict[str, Any]:
         """{"calls": {call: {"answered", "refused"}}, "units": {unit: amount}}."""
         with self._lock:

@@ -14,12 +14,12 @@ class Objects:
     """Reads objects by Rekognition's `S3Object` shape: {Bucket, Name, Version?}."""
 
     def __init__(self, s3: Any) -> None:  # a boto3 client
-        self._s3 = s3
+        self.s3 = s3
 
     def read(self, where: Mapping[str, Any], *, most: int, too_large: str) -> bytes:
         """The object's bytes. Raises Refusal: InvalidS3ObjectException, or `too_large` above `most` bytes."""
         try:
-            got = self._s3.get_object(**_address(where))
+            got = self.s3.get_object(**_address(where))
         except ClientError:
             raise Refusal(
                 "InvalidS3ObjectException", "Unable to get object metadata from S3. Check object key, region, version."

@@ -1,4 +1,4 @@
-"""HTTP to calls and back, for the protocols of the three services: JSON 1.1 and REST-JSON."""
+"""HTTP to calls and back, for the protocols of the services: JSON 1.1 and REST-JSON."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from deploy.local.ai.validation import Mistyped, Unfit, read
 #: Error codes that mean the service's own trouble, where the model does not give a status.
 _STATUS = {"InternalServerError": 500, "InternalServerException": 500, "ServiceUnavailableException": 503}
 _BAD_REQUEST = 400
+#: The services that are asked by path; all others by header.
+_REST = ("bedrock-runtime", "bedrock")
 
 
 class Refusal(Exception):
@@ -31,7 +33,7 @@ class Refusal(Exception):
 class Call:
     """One parsed request."""
 
-    #: `rekognition`, `comprehend` or `bedrock-runtime`.
+    #: `rekognition`, `comprehend`, `bedrock-runtime` or `bedrock`.
     service: str
     operation: OperationModel
     #: By the model's member names; blobs are bytes.
@@ -58,8 +60,9 @@ class Protocol:
     def __init__(self) -> None:
         loader = Loader()
         self._json = [_model(loader, name) for name in ("rekognition", "comprehend")]
-        self._rest = _model(loader, "bedrock-runtime")
-        self._routes = [(_route(op), op) for op in map(self._rest.operation_model, self._rest.operation_names)]
+        rest = [_model(loader, name) for name in _REST]
+        operations = [model.operation_model(name) for model in rest for name in model.operation_names]
+        self._routes = [(_route(operation), operation) for operation in operations]
 
     def parse(self, method: str, raw_path: str, *, headers: Mapping[str, str], body: bytes) -> Call:
         """The call that a request makes; raises Refusal with the code that the service would give."""
@@ -133,8 +136,7 @@ def _params(operation: OperationModel, document: Mapping[str, Any]) -> dict[str,
 
 
 def _headers(service: str) -> dict[str, str]:
-    rest = service == "bedrock-runtime"
-    return {"content-type": "application/json" if rest else "application/x-amz-json-1.1"}
+    return {"content-type": "application/json" if service in _REST else "application/x-amz-json-1.1"}
 
 
 def _status(code: str, call: Call | None) -> int:

@@ -1,4 +1,4 @@
-"""`python -m deploy.local.ai.server`: Rekognition, Comprehend and Bedrock Runtime on one port."""
+"""`python -m deploy.local.ai.server`: Rekognition, Comprehend, Bedrock Runtime and Bedrock on one port."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from deploy.local.ai.batch import Batches
 from deploy.local.ai.cards import Faults
 from deploy.local.ai.checks import Checks
 from deploy.local.ai.comprehend import Comprehend
@@ -72,6 +73,10 @@ class StandIn:
         eyes, faults = Eyes(), Faults()
         images = Images(objects, eyes, faults, shortest_side=knobs.shortest_side)
         jobs = Jobs(objects, eyes, faults, most=knobs.jobs, seconds=knobs.job_seconds, publish=publish)
+        converse = Converse(faults)
+        batches = Batches(
+            objects.s3, converse, seconds=knobs.batch_seconds, least=knobs.batch_least, bill=self._counts.bill
+        )
         self._operations: dict[str, Operation] = {
             "DetectModerationLabels": images.detect_moderation_labels,
             "DetectText": images.detect_text,
@@ -81,7 +86,10 @@ class StandIn:
             "DetectToxicContent": Comprehend(faults).detect_toxic_content,
             "ApplyGuardrail": Guardrail(faults).apply_guardrail,
             "InvokeGuardrailChecks": Checks(faults).invoke_guardrail_checks,
-            "Converse": Converse(faults).converse,
+            "Converse": converse.converse,
+            "CreateModelInvocationJob": batches.create_model_invocation_job,
+            "GetModelInvocationJob": batches.get_model_invocation_job,
+            "StopModelInvocationJob": batches.stop_model_invocation_job,
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -91,6 +91,9 @@ class _Reader:
     def _boolean(self, value: bool, shape: Shape, path: str) -> bool:  # noqa: ARG002  # one signature for all
         return value
 
+    def _timestamp(self, value: str, shape: Shape, path: str) -> str:  # noqa: ARG002
+        return value
+
     def _number(self, value: float, shape: Shape, path: str) -> float:
         self._within(value, shape, path, "value")
         return value
@@ -113,6 +116,7 @@ _JSON_TYPES: dict[str, tuple[type | tuple[type, ...], str]] = {
     "string": (str, "string"),
     "blob": (str, "blob"),
     "boolean": (bool, "boolean"),
+    "timestamp": (str, "timestamp"),
     "integer": (int, "integer"),
     "long": (int, "long"),
     "float": ((int, float), "float"),
