@@ -16,7 +16,7 @@ from tasks.record.entries import command_entry
 from tasks.record.standing import Standing, Status
 
 #: What the tag says of an original that nothing may delete. The lifecycle rule of the quarantine bucket in
-#: deploy/template.yaml deletes what says EXPIRES, and nothing else: S3 knows no "unless tagged".
+#: deploy/data.yaml deletes what says EXPIRES, and nothing else: S3 knows no "unless tagged".
 HELD, EXPIRES = "held", "blocked"
 
 

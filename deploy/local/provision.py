@@ -1,7 +1,8 @@
-"""Provisioning: the one CloudFormation template, on the local cloud."""
+"""Provisioning: the CloudFormation that AWS gets, on the local cloud: the data, and the edge that shows it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,42 +11,58 @@ from botocore.exceptions import WaiterError
 
 from deploy.local.aws import client
 
-TEMPLATE = Path(__file__).parent.parent / "template.yaml"
-STACK = "modfleet"
+HOME = Path(__file__).parent.parent
+DATA, EDGE = HOME / "data.yaml", HOME / "edge.yaml"
+_WAIT = {"Delay": 0.05, "MaxAttempts": 400}
 
 
 class ProvisionError(Exception):
-    """CloudFormation refused the template; each failed resource is named with its reason."""
+    """CloudFormation refused a template; each failed resource is named with its reason."""
 
 
 def provision(endpoint: str) -> dict[str, str]:
-    """Create the stack at `endpoint` and return its outputs by name. Raises ProvisionError."""
+    """Create the stacks at `endpoint` and return their outputs by name. Raises ProvisionError.
+
+    In the order of a real deployment: the data, the edge, and then the data's policy that lets this edge read.
+    """
     cloudformation = client("cloudformation", endpoint)
-    cloudformation.create_stack(StackName=STACK, TemplateBody=TEMPLATE.read_text(encoding="utf-8"))
-    try:
-        waiter = cloudformation.get_waiter("stack_create_complete")
-        waiter.wait(StackName=STACK, WaiterConfig={"Delay": 0.05, "MaxAttempts": 400})
-    except WaiterError as error:
-        raise ProvisionError(_reasons(cloudformation)) from error
-    stack = cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]
-    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
-    said = {parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in stack["Parameters"]}
-    _lock(endpoint, outputs["AuditBucket"], mode=said["AuditLock"], days=int(said["AuditDays"]))
+    outputs = _deploy(cloudformation, DATA, {})
+    outputs |= _deploy(cloudformation, EDGE, {"UploadsBucket": outputs["UploadsBucket"]})
+    outputs |= _deploy(cloudformation, DATA, {"DistributionId": outputs["DistributionId"]}, again=True)
+    for bucket in ("QuarantineBucket", "AuditBucket"):
+        _lock(endpoint, outputs[bucket], lock_of(bucket))
     _expire(endpoint, outputs["QuarantineBucket"], lifecycle_rules("QuarantineBucket"))
     return outputs
 
 
+def _deploy(
+    cloudformation: Any,  # a boto3 client
+    template: Path,
+    said: Mapping[str, str],
+    *,
+    again: bool = False,
+) -> dict[str, str]:
+    stack, what = f"modfleet-{template.stem}", "update" if again else "create"
+    parameters = [{"ParameterKey": name, "ParameterValue": value} for name, value in said.items()]
+    deploy = cloudformation.update_stack if again else cloudformation.create_stack
+    deploy(StackName=stack, TemplateBody=template.read_text(encoding="utf-8"), Parameters=parameters)
+    try:
+        cloudformation.get_waiter(f"stack_{what}_complete").wait(StackName=stack, WaiterConfig=_WAIT)
+    except WaiterError as error:
+        raise ProvisionError(_reasons(cloudformation, stack)) from error
+    described = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
+    return {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
+
+
 def lifecycle_rules(bucket: str) -> list[dict[str, Any]]:
     """The rules by which something expires in one of the template's buckets (its logical name), as S3 tells them."""
-    template = yaml.load(TEMPLATE.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506  # a SafeLoader
-    defaults = {f"!Ref {name}": said.get("Default") for name, said in template["Parameters"].items()}
-    rules = template["Resources"][bucket]["Properties"].get("LifecycleConfiguration", {}).get("Rules", [])
+    rules = _properties(bucket).get("LifecycleConfiguration", {}).get("Rules", [])
     return [
         {
             "ID": rule["Id"],
             "Status": rule["Status"],
             "Filter": {"Tag": rule["TagFilters"][0]},
-            "Expiration": {"Days": defaults.get(rule["ExpirationInDays"], rule["ExpirationInDays"])},
+            "Expiration": {"Days": rule["ExpirationInDays"]},
             "NoncurrentVersionExpiration": rule["NoncurrentVersionExpiration"],
         }
         for rule in rules
@@ -53,20 +70,41 @@ def lifecycle_rules(bucket: str) -> list[dict[str, Any]]:
     ]
 
 
+def lock_of(bucket: str) -> dict[str, Any]:
+    """How one of the template's buckets (its logical name) is locked, as S3 tells it."""
+    said: dict[str, Any] = _properties(bucket)["ObjectLockConfiguration"]
+    return said
+
+
+def _properties(bucket: str) -> dict[str, Any]:
+    """What the template says of a bucket where nobody sets a parameter."""
+    text = DATA.read_text(encoding="utf-8")
+    template = yaml.load(text, Loader=_Loader)  # noqa: S506  # a SafeLoader
+    defaults = {f"!Ref {name}": said.get("Default") for name, said in template["Parameters"].items()}
+    properties: dict[str, Any] = _filled(template["Resources"][bucket]["Properties"], defaults)
+    return properties
+
+
+def _filled(part: Any, defaults: Mapping[str, Any]) -> Any:
+    if isinstance(part, dict):
+        return {name: _filled(said, defaults) for name, said in part.items()}
+    if isinstance(part, list):
+        return [_filled(said, defaults) for said in part]
+    return defaults.get(part, part)
+
+
 def _expire(endpoint: str, bucket: str, rules: list[dict[str, Any]]) -> None:
     """Lifecycle rules as the template has them: left out too. Nothing expires here; `doctor` reads them."""
     client("s3", endpoint).put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": rules})
 
 
-def _lock(endpoint: str, bucket: str, *, mode: str, days: int) -> None:
+def _lock(endpoint: str, bucket: str, configuration: Mapping[str, Any]) -> None:
     """Object Lock as the template has it: ministack's CloudFormation leaves it out."""
-    rule = {"DefaultRetention": {"Mode": mode, "Days": days}}
-    configuration = {"ObjectLockEnabled": "Enabled", "Rule": rule}
     client("s3", endpoint).put_object_lock_configuration(Bucket=bucket, ObjectLockConfiguration=configuration)
 
 
-def _reasons(cloudformation: Any) -> str:  # a boto3 client
-    events = cloudformation.describe_stack_events(StackName=STACK)["StackEvents"]
+def _reasons(cloudformation: Any, stack: str) -> str:  # a boto3 client
+    events = cloudformation.describe_stack_events(StackName=stack)["StackEvents"]
     failed = [event for event in events if event["ResourceStatus"].endswith("FAILED")]
     return "\n".join(f"{e['LogicalResourceId']}: {e.get('ResourceStatusReason', '')}" for e in failed)
 
@@ -75,4 +113,8 @@ class _Loader(yaml.SafeLoader):
     """Reads CloudFormation's own tags as they are written: `!Ref Prefix`."""
 
 
-_Loader.add_multi_constructor("!", lambda _loader, suffix, node: f"!{suffix} {node.value}")
+def _as_written(_loader: _Loader, suffix: str, node: Any) -> str:  # a node of any kind
+    return f"!{suffix} {node.value}"
+
+
+_Loader.add_multi_constructor("!", _as_written)

@@ -15,7 +15,7 @@ import yaml
 from fleet import Fleet, Put, said
 from interrupted import Crash, at_call, crash, forgetful, watched
 
-from deploy.local.provision import TEMPLATE
+from deploy.local.provision import DATA
 from tasks.act.quarantine import quarantine_key
 from tasks.act.tag import TAG
 from tasks.desk import Desk
@@ -60,7 +60,7 @@ def marks(desk: Desk, standing: Standing) -> dict[str, str]:
 def test_the_lifecycle_rule_expires_what_the_takedown_tagged_and_a_hold_takes_that_tag_away(
     desk: Desk, recorded: Callable[[], Standing]
 ) -> None:
-    properties = yaml.load(TEMPLATE.read_text("utf-8"), Loader=_Loose)["Resources"]["QuarantineBucket"]["Properties"]
+    properties = yaml.load(DATA.read_text("utf-8"), Loader=_Loose)["Resources"]["QuarantineBucket"]["Properties"]
     rule, parts = properties["LifecycleConfiguration"]["Rules"]
     assert "ExpirationInDays" not in parts
     assert rule["TagFilters"] == [{"Key": TAG, "Value": EXPIRES}]
