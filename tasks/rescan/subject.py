@@ -42,8 +42,9 @@ class Partition:
 class Source(Protocol):
     """Where subjects come from. Its methods raise Fault, and Unreadable where what is there cannot be read."""
 
-    #: listing, inventory, keys or stored.
-    name: str
+    @property
+    def name(self) -> str:
+        """listing, inventory, keys or stored."""
 
     @property
     def spec(self) -> Mapping[str, Any]:
