@@ -175,7 +175,7 @@ def remember(desk: Desk, item: Item, findings: tuple[Finding, ...], *, kind: Kin
         looked_at=desk.now().timestamp(),
         sha256=sha256,
     )
-    if is_too_long(memory) or not all(map(_is_lasting, findings)):
+    if is_too_long(memory) or not all(map(is_lasting, findings)):
         return (desk.seen.rows.forget(name),)
     return (desk.seen.rows.write(memory),)
 
@@ -308,7 +308,7 @@ def _name_of(desk: Desk, item: Item, sha256: str) -> str:
     return sha256 if desk.settings.hash_all and sha256 else hint_of(item)
 
 
-def _is_lasting(finding: Finding) -> bool:
+def is_lasting(finding: Finding) -> bool:
     """Whether the next look at the same bytes would find the same."""
     kind, _, reason = finding.label.partition("/")
     return kind != "unreadable" or (reason.startswith(_LASTING) and reason not in _FLEETING)
