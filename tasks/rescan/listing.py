@@ -29,6 +29,8 @@ class Listing:
     #: Whether to list versions; `listing_of` asks the bucket.
     versioned: bool = True
     shards: int = SHARDS
+    #: Keys of an answer, of which S3 gives no more.
+    page: int = 1000
     name: str = "listing"
 
     @property
@@ -79,11 +81,11 @@ class Listing:
 
     @property
     def _where(self) -> dict[str, Any]:
-        return {"Bucket": self.bucket, "Prefix": self.prefix}
+        return {"Bucket": self.bucket, "Prefix": self.prefix, "MaxKeys": self.page}
 
     def _children(self, prefix: str) -> list[str]:
         """What the keys below a prefix begin with; nothing where they fit one page."""
-        where = {"Bucket": self.bucket, "Prefix": prefix}
+        where = {"Bucket": self.bucket, "Prefix": prefix, "MaxKeys": self.page}
         answer = call(self.aws.store, self.aws.s3.list_objects_v2, **where, Delimiter="/")
         if answer.get("IsTruncated"):
             return list(self._next_characters(prefix))
