@@ -6,13 +6,15 @@ from contextlib import suppress
 from dataclasses import replace
 
 from tasks.aws.faults import Moved
-from tasks.decide.brake import held_by_brake, is_braked
+from tasks.decide.brake import BRAKE, OVERALL, held_by_brake, is_braked
 from tasks.decide.decision import Decision
+from tasks.decide.rule import Tier
 from tasks.desk import Desk
 from tasks.detect.reuse import Beside
 from tasks.record.brake import Takedowns
 from tasks.record.braked import BrakedItems
 from tasks.record.standing import Standing, Status
+from tasks.rescan.run import Run
 from tasks.review.case import CLOSED, CaseStatus
 from tasks.review.rows import Change, change_case, find_case
 from tasks.review.severity import moment
@@ -24,6 +26,8 @@ def brake(desk: Desk, standing: Standing, decision: Decision) -> tuple[Standing,
     The standing then knows the rules of the takedown that it is not (`braked`). Nothing else costs a call: neither
     other decisions, nor a policy without quotas, nor a dry run, which takes nothing down.
     """
+    if desk.rescan:
+        return _brake_rescan(desk, desk.rescan, standing, decision)
     if not is_braked(decision) or not desk.policy.brake or desk.settings.dry_run:
         return standing, decision
     full = Takedowns(desk.aws, desk.settings.items_table).count(
@@ -32,6 +36,24 @@ def brake(desk: Desk, standing: Standing, decision: Decision) -> tuple[Standing,
     if full is None:
         return standing, decision
     return replace(standing, braked=tuple(rule.name for rule in decision.rules)), held_by_brake(decision, full)
+
+
+def _brake_rescan(desk: Desk, run: Run, standing: Standing, decision: Decision) -> tuple[Standing, Decision]:
+    """What a rescan would take down waits for a person, unless it is to act; and then above its own quota.
+
+    What is down already is counted nowhere.
+    """
+    if decision.tier is not Tier.REJECT or standing.status is Status.REJECTED or desk.settings.dry_run:
+        return standing, decision
+    scope = f"rescan/{run.id}"
+    if run.act and (run.quota is None or not is_braked(decision)):
+        return standing, decision
+    if run.act and run.quota is not None:
+        takedowns = Takedowns(desk.aws, desk.settings.items_table, location=f"{BRAKE}{scope}")
+        quotas = {OVERALL: run.quota}
+        if takedowns.count(standing.item.id, surface=standing.surface, quotas=quotas, at=desk.now()) is None:
+            return standing, decision
+    return replace(standing, braked=tuple(rule.name for rule in decision.rules)), held_by_brake(decision, scope)
 
 
 def note_braked(desk: Desk, standing: Standing) -> Beside:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from config.prices import UNPRICED, Prices
 from config.settings import Settings
@@ -25,6 +25,12 @@ from tasks.record.known import Known
 from tasks.record.seen import Seen
 from tasks.record.spending import Spending
 from tasks.record.state import State
+from tasks.rescan.run import Run
+
+if TYPE_CHECKING:
+    from tasks.detect.finding import Finding
+    from tasks.outcome import Outcome
+    from tasks.record.standing import Standing
 
 
 class Clock(Protocol):
@@ -32,6 +38,13 @@ class Clock(Protocol):
 
     def __call__(self) -> datetime:
         """The moment it is."""
+
+
+class Again(Protocol):
+    """Decides once more about an item that is on record."""
+
+    def __call__(self, looked: Standing, findings: tuple[Finding, ...], beside: Sequence[Mapping[str, Any]]) -> Outcome:
+        """Conclude on what was found now; `looked` is the standing as it would be at an upload. Raises Fault."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +81,10 @@ class Desk:
     invalidations: Invalidations = field(default_factory=Invalidations)
     #: Threads for the parts of posts, few for the whole process; None does one part after another.
     hands: Executor | None = None
+    #: On whose behalf an item is judged; None for what was uploaded.
+    rescan: Run | None = None
+    #: What is made of the findings of an item that was decided before, in place of its first decision.
+    again: Again | None = None
 
     @property
     def lease_seconds(self) -> float:

@@ -25,4 +25,5 @@ def first_standing(desk: Desk, item: Item, upload: Upload, *, within: str) -> St
         sha256=upload.sha256,
         history=({"at": desk.now().isoformat(), "event": "received", **traced()},),
         trace=trace(),
+        rescan=desk.rescan.id if desk.rescan else "",
     )

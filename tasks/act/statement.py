@@ -139,7 +139,7 @@ def reasons_for(policy: Policy, standing: Standing, *, at: datetime) -> dict[str
 
 def is_reported(standing: Standing) -> bool:
     """Whether a person restricts what the machine had allowed: somebody has told them of it."""
-    made = next((entry for entry in standing.history if entry["event"] == "decided"), None)
+    made = next((entry for entry in reversed(standing.history) if entry["event"] == "decided"), None)
     return standing.overruled is not None and made is not None and made["tier"] == Tier.ALLOW
 
 

@@ -45,9 +45,10 @@ class NothingToForgive(Exception):
 def is_strike(desk: Desk, standing: Standing, *, rules: Sequence[str], findings: Sequence[Finding]) -> bool:
     """Whether a takedown by these rules counts against somebody's account, as the policy has it.
 
-    What was judged within a post counts with the post, and a rendition with its original.
+    What was judged within a post counts with the post, and a rendition with its original. What a rescan finds was
+    uploaded under other rules, and counts against nobody.
     """
-    counts = bool(rules and standing.uploader) and not (standing.within or is_of_rejected(findings))
+    counts = bool(rules and standing.uploader) and not (standing.within or is_of_rejected(findings) or desk.rescan)
     return counts and strikes_for(rules, findings, desk.policy.accounts) > 0
 
 

@@ -34,6 +34,8 @@ class Takedowns:
 
     aws: Aws
     table: str
+    #: Whose takedowns these are: everybody's, or a rescan's (`brake/rescan/RUN`).
+    location: str = LOCATION
 
     def count(self, item_id: str, *, surface: str, quotas: Mapping[str, int], at: datetime) -> str | None:
         """Count an item's takedown at a moment (UTC), unless a quota is used up: then nothing is counted.
@@ -63,7 +65,7 @@ class Takedowns:
         return _counts(self._rows(at))
 
     def _rows(self, at: datetime) -> list[Row]:
-        return list(rows_at(self.aws, self.table, LOCATION, since=_row_of(at - HOUR)))
+        return list(rows_at(self.aws, self.table, self.location, since=_row_of(at - HOUR)))
 
     def _add(self, row: str, mine: str, *, room: Mapping[str, int]) -> None:
         """Count in all scopes or in none. Raises Moved where one has no room, or the item is counted already."""
@@ -75,7 +77,7 @@ class Takedowns:
             self.aws.store,
             self.aws.dynamodb.update_item,
             TableName=self.table,
-            Key={"location": string(LOCATION), "version": string(row)},
+            Key={"location": string(self.location), "version": string(row)},
             UpdateExpression=f"ADD #items :items, {adds} SET expires = :expires",
             ConditionExpression=" AND ".join(["NOT contains(#items, :mine)", *fits]),
             ExpressionAttributeNames={"#items": "items", **{name: _COUNT + scope for name, scope in scopes.items()}},

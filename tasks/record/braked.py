@@ -69,7 +69,11 @@ class BrakedItems:
 
     def remove(self, standing: Standing) -> None:
         """The brake does not hold it any more; nothing where it never did."""
-        call(self.aws.store, self.aws.dynamodb.delete_item, TableName=self.table, Key=_key(_name(standing)))
+        call(self.aws.store, self.aws.dynamodb.delete_item, **self.removal(standing))
+
+    def removal(self, standing: Standing) -> dict[str, Any]:
+        """The same for a transaction: what its `Delete` takes."""
+        return {"TableName": self.table, "Key": _key(_name(standing))}
 
 
 def _name(standing: Standing) -> str:

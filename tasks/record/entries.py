@@ -18,7 +18,9 @@ COMMAND = "command"
 def entries_of(standing: Standing) -> tuple[dict[str, Any], ...]:
     """The decision, each receipt, and where the item ended: one entry each, with an id that never changes."""
     decided = [("decided", _decision(standing))] if standing.decided else []
-    acted = [(f"did:{action}", dict(receipt)) for action, receipt in standing.receipts.items()]
+    # What was done for an earlier decision than a rescan's was told with that.
+    told = next((entry["kept"] for entry in reversed(standing.history) if "kept" in entry), ())
+    acted = [(f"did:{action}", dict(receipt)) for action, receipt in standing.receipts.items() if action not in told]
     end = {"status": standing.status.value, "time_to_takedown_ms": standing.time_to_takedown_ms}
     if restoring := standing.restoring:
         said = {"actor": restoring["by"], "at": restoring["at"], "reason": restoring["why"]}
@@ -92,7 +94,7 @@ def _when(standing: Standing) -> dict[str, str]:
 
 def _decision(standing: Standing) -> dict[str, Any]:
     """As it was made, whatever people have made of it since."""
-    made = next((entry for entry in standing.history if entry["event"] == "decided"), None)
+    made = next((entry for entry in reversed(standing.history) if entry["event"] == "decided"), None)
     now: dict[str, Any] = {"tier": standing.tier, "rules": standing.rules}
     verdict = made if made and standing.overruled else now
     return {
@@ -104,6 +106,7 @@ def _decision(standing: Standing) -> dict[str, Any]:
         "rules": list(verdict["rules"]),
         "policy_version": standing.policy_version,
         **({"shadow": dict(standing.shadow)} if standing.shadow else {}),
+        **({"rescan": standing.rescan} if standing.rescan else {}),
         "detectors": dict(standing.detectors),
         "units": dict(standing.units),
         "usd": standing.usd,

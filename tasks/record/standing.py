@@ -91,6 +91,8 @@ class Standing:
     lease_until: float = 0.0
     #: Of the message that brought it.
     trace: str = ""
+    #: The rescan that has decided about it last; empty where an upload's own run has.
+    rescan: str = ""
     #: What detectors used up until it was decided, by the names of config/prices.yaml, and what that cost then.
     #: Runs that failed or came too late have spent as well: `modfleet cost` knows.
     units: Mapping[str, float] = field(default_factory=dict)
@@ -115,6 +117,11 @@ class Standing:
     def overruled(self) -> Mapping[str, Any] | None:
         """What a person made of the machine's decision last: tier and rules, `by`, `why` and when (`at`)."""
         return next((entry for entry in reversed(self.history) if entry["event"] == "overruled"), None)
+
+    @property
+    def rescanned(self) -> Mapping[str, Any] | None:
+        """What a rescan made of it last: `run`, and what it `was`; None where none has decided about it again."""
+        return next((entry for entry in reversed(self.history) if entry["event"] == "rescanned"), None)
 
     @property
     def everything(self) -> tuple[Item, ...]:
@@ -154,6 +161,7 @@ class Standing:
             "receipts": {action: dict(receipt) for action, receipt in self.receipts.items()},
             "to_do": list(self.to_do),
             "held_until": self.held_until or None,
+            "rescan": self.rescan or None,
             "dry_run": self.dry_run,
             "would": list(self.would or ()),
             "units": dict(self.units),
@@ -227,6 +235,7 @@ def from_row(row: Mapping[str, Any]) -> Standing:
         shadow=json.loads(row["shadow"]["S"]) if "shadow" in row else {},
         reasons=json.loads(row["reasons"]["S"]) if "reasons" in row else {},
         held_until=row.get("held_until", _NONE)["S"],
+        rescan=row.get("rescan", _NONE)["S"],
         parts=tuple(map(item_from, json.loads(row["parts"]["S"]))) if "parts" in row else (),
         progress={name: json.loads(said["S"]) for name, said in row.get("progress", {"M": {}})["M"].items()},
         tier=int(row["tier"]["N"]) if "tier" in row else None,
@@ -277,6 +286,7 @@ def _rarely(standing: Standing) -> dict[str, Any]:
         "within": standing.within,
         "language": standing.language,
         "held_until": standing.held_until,
+        "rescan": standing.rescan,
     }
     row: dict[str, Any] = {name: string(said) for name, said in names.items() if said}
     if standing.shadow:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -92,11 +91,10 @@ class Tally:
         pairs |= {f"skipped/{reason}": n for reason, n in self.skipped.items()}
         return {name: n for name, n in (pairs | {name: getattr(self, name) for name in _PLAIN}).items() if n}
 
-    def to_json(self) -> str:
-        """The whole tally as compact JSON text."""
+    def told(self) -> dict[str, Any]:
+        """The whole tally as JSON has it; `tally_told` reads it."""
         said: dict[str, Any] = {"counts": self.counts(), "flipped": [one.fields() for one in self.flipped]}
-        said["failures"] = [[one.location, one.version, one.why] for one in self.failures]
-        return json.dumps(said, ensure_ascii=False, separators=(",", ":"))
+        return said | {"failures": [[one.location, one.version, one.why] for one in self.failures]}
 
 
 _PLAIN = ("redecided", "detected", "ai_calls", "usd_micros")
@@ -114,9 +112,10 @@ def tally_of(counts: Mapping[str, int]) -> Tally:
     return Tally(outcomes=found["outcome"], flips=found["flip"], skipped=found["skipped"], **plain)
 
 
-def tally_from(text: str) -> Tally:
-    """The tally that `to_json` wrote."""
-    said = json.loads(text)
+def tally_told(said: Mapping[str, Any]) -> Tally:
+    """The tally that `told` tells; an empty one of nothing."""
+    if not said:
+        return Tally()
     counted = tally_of(said["counts"])
     flipped = tuple(_flipped(one) for one in said["flipped"])
     failures = tuple(Failure(location=where, version=version, why=why) for where, version, why in said["failures"])
