@@ -13,6 +13,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from elsewhere import outside
 from hypothesis import HealthCheck, settings
 from PIL import Image
 
@@ -37,9 +38,8 @@ _AI = {
 @pytest.fixture(scope="session")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
     """A running local cloud whose jobs are quick, and batches may be small; `cloud.environment` describes it."""
-    with LocalCloud(
-        home=tmp_path_factory.mktemp("modfleet"), knobs=Knobs(job_seconds=1, batch_seconds=0.2, batch_least=2)
-    ) as running:
+    knobs = Knobs(job_seconds=1, batch_seconds=0.2, batch_least=2)
+    with LocalCloud(home=tmp_path_factory.mktemp("modfleet"), knobs=knobs, outside=outside()) as running:
         yield running
 
 
@@ -55,7 +55,8 @@ def stand_in(cloud: LocalCloud, tmp_path: Path) -> Iterator[Callable[..., Simple
     started: list[Child] = []
 
     def start(**knobs: float) -> SimpleNamespace:
-        flags = ("--s3", cloud.environment["AWS_ENDPOINT_URL"], *Knobs(**knobs).flags())  # type: ignore[arg-type]
+        where = ("--s3", cloud.environment["AWS_ENDPOINT_URL"], "--key", cloud.environment["AWS_ACCESS_KEY_ID"])
+        flags = (*where, *Knobs(**knobs).flags())  # type: ignore[arg-type]
         started.append(Child.module("deploy.local.ai.server", *flags, log=tmp_path / f"ai{len(started)}.log"))
         endpoint = started[-1].announced()["endpoint"]
         return clients_of(cloud.environment | {f"AWS_ENDPOINT_URL_{name}": endpoint for name in _AI.values()})
@@ -68,8 +69,9 @@ def stand_in(cloud: LocalCloud, tmp_path: Path) -> Iterator[Callable[..., Simple
 def clients_of(environment: dict[str, str]) -> SimpleNamespace:
     """boto3 clients of the local cloud that `environment` describes."""
     services = ("s3", "sqs", "dynamodb", "sns", "cloudfront", *_AI)
-    endpoints = {s: environment[f"AWS_ENDPOINT_URL_{_AI[s]}" if s in _AI else "AWS_ENDPOINT_URL"] for s in services}
-    made = {service: client(service, endpoint) for service, endpoint in endpoints.items()}
+    key, everywhere = environment["AWS_ACCESS_KEY_ID"], environment["AWS_ENDPOINT_URL"]
+    endpoints = {s: environment.get(f"AWS_ENDPOINT_URL_{_AI.get(s, s.upper())}", everywhere) for s in services}
+    made = {service: client(service, endpoint, key=key) for service, endpoint in endpoints.items()}
     return SimpleNamespace(batches=made.pop("bedrock"), bedrock=made.pop("bedrock-runtime"), **made)
 
 

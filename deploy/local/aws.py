@@ -8,13 +8,13 @@ import boto3
 from botocore.config import Config
 
 REGION = "us-east-1"
-#: Any key pair is accepted; one of twelve digits would choose another account.
+#: Any key pair is accepted; one of twelve digits chooses that account.
 KEY = "local"
 
 
-def client(service: str, endpoint: str) -> Any:  # boto3 makes its classes at run time
+def client(service: str, endpoint: str, *, key: str = KEY) -> Any:  # boto3 makes its classes at run time
     """A boto3 client of `service` at `endpoint`, with the local key pair and no retries."""
-    return boto3.Session(KEY, KEY, region_name=REGION).client(
+    return boto3.Session(key, key, region_name=REGION).client(
         service,  # type: ignore[call-overload]  # the stubs know only literal names
         endpoint_url=endpoint,
         config=Config(retries={"total_max_attempts": 1}, max_pool_connections=32, s3={"addressing_style": "path"}),

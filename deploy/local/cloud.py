@@ -1,4 +1,7 @@
-"""`python -m deploy.local.cloud`: ministack and the edge in one process, provisioned from the template."""
+"""`python -m deploy.local.cloud`: ministack and the edge in one process, provisioned from the templates.
+
+With `--endpoint` somebody else serves AWS (LocalStack), and ministack only what that lacks.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,12 @@ import logging
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 
-from deploy.local.asgi import App, Message, Receive, Scope, Send, read_body
+from deploy.local.asgi import LOOPBACK, App, Message, Receive, Scope, Send, read_body
 from deploy.local.aws import KEY, client
 from deploy.local.edge import Edge
+from deploy.local.outside import Front
 from deploy.local.provision import provision
 from deploy.local.serving import Site, bind, serve
 
@@ -49,7 +54,7 @@ class PurgesEdge:
 def ministack(port: int) -> App:
     """The ministack application, told where it is served; it reads the environment once, at import."""
     os.environ.update(
-        MINISTACK_HOST="127.0.0.1",
+        MINISTACK_HOST=LOOPBACK,
         GATEWAY_PORT=str(port),
         LOG_LEVEL="WARNING",
         # It would listen on all interfaces for MQTT and SFTP, and tidy up Docker containers: none of it is ours.
@@ -68,18 +73,36 @@ def ministack(port: int) -> App:
     return served
 
 
-async def run(*, cloud_port: int, edge_port: int, until_eof: bool) -> None:
-    """Serve the cloud and its edge; announces `endpoint`, `public_url` and the stack's outputs."""
-    cloud_socket = bind(cloud_port)
-    endpoint = "http://127.0.0.1:{1}".format(*cloud_socket.getsockname())
-    edge = Edge(client("s3", endpoint))
-    cloud = Site(PurgesEdge(ministack(cloud_socket.getsockname()[1]), edge), cloud_socket, lifespan=True)
-    public = Site(edge, bind(edge_port))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where the cloud is served, and where its AWS is if not there."""
+
+    host: str
+    port: int
+    edge_port: int
+    #: Of an AWS that is there already; None serves ministack.
+    endpoint: str | None
+    key: str
+
+
+async def run(place: Place, *, until_eof: bool) -> None:
+    """Serve the cloud and its edge.
+
+    Announces `endpoint`, `front` (S3 and CloudFront, the same where nothing is outside), `public_url` and the stacks'
+    outputs.
+    """
+    bound = bind(place.port, host=place.host)
+    front = f"http://{LOOPBACK}:{bound.getsockname()[1]}"
+    endpoint = place.endpoint or front
+    edge = Edge(client("s3", endpoint, key=place.key))
+    ours: App = PurgesEdge(ministack(bound.getsockname()[1]), edge)
+    cloud = Site(Front(place.endpoint, ours) if place.endpoint else ours, bound, lifespan=True)
+    public = Site(edge, bind(place.edge_port, host=place.host))
 
     def announce() -> Mapping[str, str]:
-        outputs = provision(endpoint)
+        outputs = provision(endpoint, key=place.key, edge=front)
         edge.bucket = outputs["UploadsBucket"]
-        return outputs | {"endpoint": endpoint, "public_url": public.url}
+        return outputs | {"endpoint": endpoint, "front": front, "public_url": public.url}
 
     await serve([cloud, public], announce=announce, until_eof=until_eof)
 
@@ -89,9 +112,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="port of the AWS endpoint (default: a free one)")
     parser.add_argument("--edge-port", type=int, default=0, help="port of the public URL (default: a free one)")
+    parser.add_argument("--host", default=LOOPBACK, help="where to listen (default: %(default)s)")
+    parser.add_argument("--endpoint", help="an AWS that is there already, such as LocalStack")
+    parser.add_argument("--key", default=KEY, help="the access key; 12 digits are an account (default: %(default)s)")
     parser.add_argument("--until-eof", action="store_true", help="also end when standard input ends")
-    chosen = parser.parse_args()
-    asyncio.run(run(cloud_port=chosen.port, edge_port=chosen.edge_port, until_eof=chosen.until_eof))
+    chosen = vars(parser.parse_args())
+    until_eof = chosen.pop("until_eof")
+    asyncio.run(run(Place(**chosen), until_eof=until_eof))
 
 
 if __name__ == "__main__":

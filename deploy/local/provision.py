@@ -3,35 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import yaml
 from botocore.exceptions import WaiterError
 
-from deploy.local.aws import client
+from deploy.local.aws import KEY, client
 
 HOME = Path(__file__).parent.parent
 DATA, EDGE = HOME / "data.yaml", HOME / "edge.yaml"
-_WAIT = {"Delay": 0.05, "MaxAttempts": 400}
+#: LocalStack takes half a minute on a busy machine.
+_WAIT = {"Delay": 0.05, "MaxAttempts": 2400}
 
 
 class ProvisionError(Exception):
     """CloudFormation refused a template; each failed resource is named with its reason."""
 
 
-def provision(endpoint: str) -> dict[str, str]:
-    """Create the stacks at `endpoint` and return their outputs by name. Raises ProvisionError.
+def provision(endpoint: str, *, key: str = KEY, edge: str | None = None) -> dict[str, str]:
+    """Create the stacks at `endpoint` in the account of `key`, and return their outputs by name. Raises ProvisionError.
 
-    In the order of a real deployment: the data, the edge, and then the data's policy that lets this edge read.
+    In the order of a real deployment: the data, the edge, and then the data's policy that lets this edge read. Where
+    the endpoint has no CloudFront, `edge` is one that has. Stacks that are there already are left as they are.
     """
-    cloudformation = client("cloudformation", endpoint)
+    cloudformation = client("cloudformation", endpoint, key=key)
     outputs = _deploy(cloudformation, DATA, {})
-    outputs |= _deploy(cloudformation, EDGE, {"UploadsBucket": outputs["UploadsBucket"]})
+    edges = client("cloudformation", edge, key=key) if edge else cloudformation
+    outputs |= _deploy(edges, EDGE, {"UploadsBucket": outputs["UploadsBucket"]})
     outputs |= _deploy(cloudformation, DATA, {"DistributionId": outputs["DistributionId"]}, again=True)
+    s3 = client("s3", endpoint, key=key)
     for bucket in ("QuarantineBucket", "AuditBucket"):
-        _lock(endpoint, outputs[bucket], lock_of(bucket))
-    _expire(endpoint, outputs["QuarantineBucket"], lifecycle_rules("QuarantineBucket"))
+        _lock(s3, outputs[bucket], lock_of(bucket))
+    _expire(s3, outputs["QuarantineBucket"], lifecycle_rules("QuarantineBucket"))
     return outputs
 
 
@@ -45,7 +50,8 @@ def _deploy(
     stack, what = f"modfleet-{template.stem}", "update" if again else "create"
     parameters = [{"ParameterKey": name, "ParameterValue": value} for name, value in said.items()]
     deploy = cloudformation.update_stack if again else cloudformation.create_stack
-    deploy(StackName=stack, TemplateBody=template.read_text(encoding="utf-8"), Parameters=parameters)
+    with suppress(cloudformation.exceptions.AlreadyExistsException):
+        deploy(StackName=stack, TemplateBody=template.read_text(encoding="utf-8"), Parameters=parameters)
     try:
         cloudformation.get_waiter(f"stack_{what}_complete").wait(StackName=stack, WaiterConfig=_WAIT)
     except WaiterError as error:
@@ -93,14 +99,14 @@ def _filled(part: Any, defaults: Mapping[str, Any]) -> Any:
     return defaults.get(part, part)
 
 
-def _expire(endpoint: str, bucket: str, rules: list[dict[str, Any]]) -> None:
+def _expire(s3: Any, bucket: str, rules: list[dict[str, Any]]) -> None:  # a boto3 client
     """Lifecycle rules as the template has them: left out too. Nothing expires here; `doctor` reads them."""
-    client("s3", endpoint).put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": rules})
+    s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": rules})
 
 
-def _lock(endpoint: str, bucket: str, configuration: Mapping[str, Any]) -> None:
+def _lock(s3: Any, bucket: str, configuration: Mapping[str, Any]) -> None:  # a boto3 client
     """Object Lock as the template has it: ministack's CloudFormation leaves it out."""
-    client("s3", endpoint).put_object_lock_configuration(Bucket=bucket, ObjectLockConfiguration=configuration)
+    s3.put_object_lock_configuration(Bucket=bucket, ObjectLockConfiguration=configuration)
 
 
 def _reasons(cloudformation: Any, stack: str) -> str:  # a boto3 client

@@ -15,6 +15,7 @@ from types import FrameType
 from typing import NoReturn, Self
 
 from config.lanes import LANES
+from deploy.local.asgi import LOOPBACK
 from deploy.local.aws import KEY, REGION
 from deploy.local.children import Child, ChildError, clean_environment
 from deploy.local.console import started_console
@@ -22,6 +23,8 @@ from deploy.local.knobs import Knobs
 
 HOME = Path(".modfleet")
 _AI_SERVICES = ("REKOGNITION", "COMPREHEND", "BEDROCK_RUNTIME", "BEDROCK")
+#: What the front serves where AWS is outside.
+_FRONT_SERVICES = ("S3", "CLOUDFRONT")
 #: The stack's outputs, by the setting that each of them is.
 _OUTPUTS = {
     "MODFLEET_UPLOADS_BUCKET": "UploadsBucket",
@@ -34,6 +37,8 @@ _OUTPUTS = {
     "MODFLEET_DISTRIBUTION_ID": "DistributionId",
 }
 _POLL = 0.2
+#: Seconds until the cloud is served and provisioned; LocalStack takes its time.
+_PROVISIONED = 180.0
 #: Seconds for the worker to finish what it has in hand before it is killed; what is left would be redelivered.
 WORKER_DRAIN = 30.0
 
@@ -47,6 +52,19 @@ class Ports:
     ai: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """An AWS endpoint that runs already, such as LocalStack: it is provisioned, and what it lacks is added."""
+
+    endpoint: str
+    #: Twelve digits are an account of their own: two fleets in one need two.
+    key: str = KEY
+
+    def flags(self) -> tuple[str, ...]:
+        """For `deploy.local.cloud`."""
+        return ("--endpoint", self.endpoint, "--key", self.key)
+
+
 class LocalCloud:
     """The local cloud as a context: started, provisioned and described by `environment`; ended at the exit.
 
@@ -54,9 +72,18 @@ class LocalCloud:
     `local.env` are in `home`. They end with this process, whatever ends it.
     """
 
-    def __init__(self, *, home: Path = HOME, ports: Ports | None = None, knobs: Knobs | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        home: Path = HOME,
+        ports: Ports | None = None,
+        knobs: Knobs | None = None,
+        outside: Outside | None = None,
+        host: str = LOOPBACK,
+    ) -> None:
+        """Where all listen is `host`; nothing but 127.0.0.1 is right outside a container."""
         self.home = home
-        self._ports = ports or Ports()
+        self._ports, self._outside, self._host = ports or Ports(), outside, host
         self.knobs = knobs or Knobs()
         self._children: list[Child] = []
         #: Every variable that a worker or an AWS client needs; empty until started.
@@ -109,26 +136,29 @@ class LocalCloud:
             self._children.pop()
 
     def _start(self) -> None:
-        ports = self._ports
-        cloud_flags = ("--port", str(ports.cloud), "--edge-port", str(ports.edge))
-        cloud = self._child("cloud", "deploy.local.cloud", *cloud_flags).announced()
-        ai_flags = ("--port", str(ports.ai), "--s3", cloud["endpoint"], *self.knobs.flags())
+        ports, key = self._ports, self._outside.key if self._outside else KEY
+        outside = self._outside.flags() if self._outside else ()
+        cloud_flags = ("--port", str(ports.cloud), "--edge-port", str(ports.edge), *outside)
+        cloud = self._child("cloud", "deploy.local.cloud", *cloud_flags).announced(within=_PROVISIONED)
+        ai_flags = ("--port", str(ports.ai), "--s3", cloud["endpoint"], "--key", key, *self.knobs.flags())
         ai = self._child("ai", "deploy.local.ai.server", *ai_flags).announced()
         self.outputs = dict(cloud)
-        self.describe(_environment(cloud, ai["endpoint"]))
+        self.describe(_environment(cloud, ai["endpoint"], key=key))
 
     def _child(self, name: str, module: str, *flags: str) -> Child:
-        child = Child.module(module, *flags, log=self.home / f"{name}.log")
+        child = Child.module(module, "--host", self._host, *flags, log=self.home / f"{name}.log")
         self._children.append(child)
         return child
 
 
-def _environment(cloud: Mapping[str, str], ai: str) -> dict[str, str]:
+def _environment(cloud: Mapping[str, str], ai: str, *, key: str) -> dict[str, str]:
+    added = {} if cloud["front"] == cloud["endpoint"] else dict.fromkeys(_FRONT_SERVICES, cloud["front"])
     return {
         "AWS_ENDPOINT_URL": cloud["endpoint"],
+        **{f"AWS_ENDPOINT_URL_{service}": url for service, url in added.items()},
         **{f"AWS_ENDPOINT_URL_{service}": ai for service in _AI_SERVICES},
-        "AWS_ACCESS_KEY_ID": KEY,
-        "AWS_SECRET_ACCESS_KEY": KEY,
+        "AWS_ACCESS_KEY_ID": key,
+        "AWS_SECRET_ACCESS_KEY": key,
         "AWS_DEFAULT_REGION": REGION,
         **{variable: cloud[output] for variable, output in _OUTPUTS.items()},
         "MODFLEET_PUBLIC_URL": cloud["public_url"],
@@ -145,7 +175,8 @@ def main() -> None:
         signal.signal(number, _exit_on_signal)
     ports = Ports(cloud=chosen.cloud_port, edge=chosen.edge_port, ai=chosen.ai_port)
     try:
-        with LocalCloud(ports=ports, knobs=Knobs.chosen(chosen)) as cloud:
+        outside = Outside(endpoint=chosen.endpoint) if chosen.endpoint else None
+        with LocalCloud(ports=ports, knobs=Knobs.chosen(chosen), outside=outside, host=chosen.host) as cloud:
             if chosen.what == "up":
                 _work(cloud, console_port=chosen.console_port)
             else:
@@ -163,6 +194,8 @@ def _parser() -> argparse.ArgumentParser:
     for field in fields(Ports):
         default = int(os.environ.get(f"MODFLEET_LOCAL_{field.name.upper()}_PORT", "0"))
         parser.add_argument(f"--{field.name}-port", type=int, default=default, help="default: a free one")
+    parser.add_argument("--endpoint", help="an AWS that runs already, such as LocalStack; default: one is started")
+    parser.add_argument("--host", default=LOOPBACK, help="where to listen; for a container (default: %(default)s)")
     console_port = int(os.environ.get("MODFLEET_LOCAL_CONSOLE_PORT", "0"))
     parser.add_argument("--console-port", type=int, default=console_port, help="of `up`; default: a free one")
     Knobs.add_flags(parser)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import uvicorn
 
-from deploy.local.asgi import App
+from deploy.local.asgi import LOOPBACK, App
 
 #: Long polls in flight are cut off after this many seconds at the end.
 GRACE = 1
@@ -32,16 +32,16 @@ class Site:
     @property
     def url(self) -> str:
         """`http://127.0.0.1:PORT`, without a slash."""
-        return "http://{}:{}".format(*self.socket.getsockname())
+        return f"http://{LOOPBACK}:{self.socket.getsockname()[1]}"
 
 
-def bind(port: int) -> socket.socket:
-    """A socket on 127.0.0.1, on a free port when `port` is 0. Raises OSError where the port is taken."""
+def bind(port: int, *, host: str = LOOPBACK) -> socket.socket:
+    """A socket on `host`, on a free port when `port` is 0. Raises OSError where the port is taken."""
     bound = socket.socket()
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     # Accepted connections inherit it. Without it Nagle's algorithm holds an answer's second write for 40 ms.
     bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    bound.bind(("127.0.0.1", port))
+    bound.bind((host, port))
     return bound
 
 

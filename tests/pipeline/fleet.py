@@ -19,6 +19,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import pytest
 from botocore.exceptions import ClientError
+from elsewhere import outside
 
 from config.lanes import LANES
 from config.settings import load_settings
@@ -296,7 +297,7 @@ class Fleet:
 @contextmanager
 def running_fleet(home: Path, **knobs: float) -> Iterator[Fleet]:
     """A fleet on a cloud of its own, by the names of `Knobs`; it ends with all its workers."""
-    with LocalCloud(home=home, knobs=Knobs(**knobs)) as cloud:  # type: ignore[arg-type]
+    with LocalCloud(home=home, knobs=Knobs(**knobs), outside=outside()) as cloud:  # type: ignore[arg-type]
         fleet = Fleet(cloud, desk_on(cloud))
         try:
             yield fleet

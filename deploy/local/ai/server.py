@@ -25,8 +25,8 @@ from deploy.local.ai.objects import Objects
 from deploy.local.ai.protocol import Answer, Call, Protocol, Refusal
 from deploy.local.ai.rekognition import Images
 from deploy.local.ai.video import Jobs, Publish
-from deploy.local.asgi import Receive, Scope, Send, headers_of, read_body, respond
-from deploy.local.aws import client
+from deploy.local.asgi import LOOPBACK, Receive, Scope, Send, headers_of, read_body, respond
+from deploy.local.aws import KEY, client
 from deploy.local.knobs import Knobs
 from deploy.local.serving import Site, bind, serve
 
@@ -141,13 +141,16 @@ def main() -> None:
     """Read the options and serve until a signal; announces `endpoint`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="port (default: a free one)")
+    parser.add_argument("--host", default=LOOPBACK, help="where to listen (default: %(default)s)")
     parser.add_argument("--s3", required=True, metavar="URL", help="the endpoint of S3, for objects, and of SNS")
+    parser.add_argument("--key", default=KEY, help="the access key for both (default: %(default)s)")
     parser.add_argument("--until-eof", action="store_true", help="also end when standard input ends")
     Knobs.add_flags(parser)
     chosen = parser.parse_args()
     sys.stderr.write(f"{CANNOT_SEE}\n")
-    objects, publish = Objects(client("s3", chosen.s3)), publisher(client("sns", chosen.s3))
-    site = Site(StandIn(objects, Knobs.chosen(chosen), publish), bind(chosen.port))
+    s3, sns = (client(service, chosen.s3, key=chosen.key) for service in ("s3", "sns"))
+    stand_in = StandIn(Objects(s3), Knobs.chosen(chosen), publisher(sns))
+    site = Site(stand_in, bind(chosen.port, host=chosen.host))
     asyncio.run(serve([site], announce=lambda: {"endpoint": site.url}, until_eof=chosen.until_eof))
 
 

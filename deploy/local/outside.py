@@ -1,0 +1,111 @@
+"""In front of an AWS endpoint that is not ours, such as LocalStack: what that lacks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+from weakref import WeakValueDictionary
+
+import httpcore
+
+from deploy.local.asgi import App, Receive, Scope, Send, headers_of, read_body
+
+#: CloudFront's API version, which begins every path of its own; no bucket of ours has this name.
+_CLOUDFRONT = "/2020-05-31/"
+#: Of a connection, not of a request. Bodies are read whole, so their length is known.
+_HOP = {b"connection", b"keep-alive", b"transfer-encoding", b"expect", b"content-length"}
+#: Connections to the endpoint.
+_CONNECTIONS = 64
+
+Headers = list[tuple[bytes, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the endpoint said, or what is said in its stead."""
+
+    status: int
+    headers: Headers
+    body: bytes = b""
+
+
+class Front:
+    """An ASGI application for CloudFront, which is `cloudfront`'s, and for S3, which is the endpoint's.
+
+    LocalStack refuses a delete on condition of an ETag (501), by which a takedown never removes a newer upload. Here
+    the condition is looked at while writes of the same key wait: as in S3 nothing comes between, provided that all
+    writers come this way. https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html
+    """
+
+    def __init__(self, endpoint: str, cloudfront: App) -> None:
+        where = urlsplit(endpoint)
+        assert where.hostname
+        self._origin = (where.scheme.encode(), where.hostname.encode(), where.port)
+        self._cloudfront = cloudfront
+        self._pool = httpcore.AsyncConnectionPool(max_connections=_CONNECTIONS)
+        self._writes: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; the life of the application is CloudFront's."""
+        if scope["type"] != "http" or scope["path"].startswith(_CLOUDFRONT):
+            await self._cloudfront(scope, receive, send)
+            return
+        body = await read_body(receive)
+        if scope["method"] in ("GET", "HEAD"):
+            return await _pass_on(send, await self._ask(scope["method"], scope, body))
+        lock = self._writes.setdefault(scope["raw_path"], asyncio.Lock())
+        async with lock:
+            answer = await self._write(scope, body)
+        await _pass_on(send, answer)
+
+    async def _write(self, scope: Scope, body: bytes) -> Answer:
+        wanted = headers_of(scope).get("if-match")
+        if scope["method"] != "DELETE" or wanted is None:
+            return await self._ask(scope["method"], scope, body)
+        current = await self._ask("HEAD", scope, b"")
+        if current.status == 404:
+            return _refusal(404, "NoSuchKey", "The specified key does not exist.")
+        if current.status != 200:
+            return _refusal(500, "InternalError", f"HeadObject answered {current.status}.")
+        if wanted != "*" and wanted.strip('"') != _etag(current):
+            return _refusal(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold")
+        return await self._ask("DELETE", scope, body)
+
+    async def _ask(self, method: str, scope: Scope, body: bytes) -> Answer:
+        """The endpoint's own answer, read to its end; a 502 where there is none."""
+        query = b"?" + scope["query_string"] if scope["query_string"] else b""
+        scheme, host, port = self._origin
+        url = httpcore.URL(scheme=scheme, host=host, port=port, target=scope["raw_path"].split(b"?")[0] + query)
+        ours = _HOP | {b"if-match"} if method in ("HEAD", "DELETE") and scope["method"] == "DELETE" else _HOP
+        headers = [*_without(scope["headers"], ours), (b"content-length", str(len(body)).encode())]
+        try:
+            said = await self._pool.request(method, url, headers=headers, content=body)
+        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException):
+            return _refusal(502, "BadGateway", "The endpoint does not answer.")
+        return Answer(said.status, said.headers, said.content)
+
+
+def _etag(answer: Answer) -> str:
+    return next((value.decode() for name, value in answer.headers if name.lower() == b"etag"), "").strip('"')
+
+
+def _without(headers: Iterable[tuple[bytes, bytes]], names: set[bytes]) -> Headers:
+    return [(name, value) for name, value in headers if name.lower() not in names]
+
+
+def _refusal(status: int, code: str, message: str) -> Answer:
+    said = f'<?xml version="1.0" encoding="UTF-8"?><Error><Code>{code}</Code><Message>{message}</Message></Error>'
+    return Answer(status, [(b"content-type", b"application/xml")], said.encode())
+
+
+async def _pass_on(send: Send, answer: Answer) -> None:
+    """Send an answer on as it is; what HEAD answers has the length of a body that does not come."""
+    if answer.body:
+        length = [(b"content-length", str(len(answer.body)).encode())]
+        headers = [*_without(answer.headers, _HOP), *length]
+    else:
+        headers = _without(answer.headers, _HOP - {b"content-length"})
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})
