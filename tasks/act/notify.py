@@ -12,6 +12,7 @@ from tasks.aws.calls import call
 from tasks.desk import Desk
 from tasks.record.entries import without_texts
 from tasks.record.standing import Standing
+from tasks.rescan.told import note_for_run, waits_for_run
 from tasks.review.link import appeal_in
 
 
@@ -57,14 +58,21 @@ def end_of_restriction(desk: Desk, standing: Standing) -> dict[str, Any]:
 
 
 def notify(desk: Desk, standing: Standing) -> dict[str, Any]:
-    """Publish the statement of reasons. Its receipt has the reasons where a person's word made them other ones."""
+    """Publish the statement of reasons. Its receipt has the reasons where a person's word made them other ones.
+
+    A rescan tells an uploader once, at its end.
+    """
+    if waits_for_run(standing) and (receipt := note_for_run(desk, standing)):
+        return receipt
     reasons = _reasons(desk, standing)
     receipt = publish(desk, statement_of_reasons(desk, standing, reasons))
     return receipt | ({} if reasons is standing.reasons else {"statement": without_texts(reasons)})
 
 
 def notify_back(desk: Desk, standing: Standing) -> dict[str, Any]:
-    """Publish that a restriction has ended."""
+    """Publish that a restriction has ended; at its end, where a rescan has ended it."""
+    if waits_for_run(standing) and (receipt := note_for_run(desk, standing)):
+        return receipt
     return publish(desk, end_of_restriction(desk, standing))
 
 
