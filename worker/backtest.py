@@ -128,7 +128,7 @@ class _Csv:
 
     def write(self, flip: Flip) -> None:
         row = _row(flip)
-        self._rows.writerow({name: _cell(value) for name, value in row.items()})
+        self._rows.writerow({name: cell(value) for name, value in row.items()})
 
 
 def _row(flip: Flip) -> dict[str, Any]:
@@ -147,7 +147,7 @@ def _row(flip: Flip) -> dict[str, Any]:
     }
 
 
-def _cell(value: Any) -> str:
+def cell(value: Any) -> str:
     """One cell. Keys are strangers' words: what a spreadsheet would take for a formula is made text."""
     text = "; ".join(value) if isinstance(value, list) else str(value)
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

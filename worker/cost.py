@@ -57,7 +57,7 @@ def cost(
     except Fault as fault:
         stop(str(fault), code=WRONG)
     if plot:
-        plot.write_text(draw_bars(f"{_usd(costs.usd)} since {begin:%Y-%m-%d %H:%M} UTC", _bars(costs)), "utf-8")
+        plot.write_text(draw_bars(f"{dollars(costs.usd)} since {begin:%Y-%m-%d %H:%M} UTC", _bars(costs)), "utf-8")
     if as_json:
         print_json(summary(costs, begin, now))
     else:
@@ -104,11 +104,11 @@ def _print(costs: Costs, since: datetime, console: Console) -> None:
         usd = costs.dollars(name)
         share = f"{usd / costs.usd:.1%}" if costs.usd else "·"
         bar = Text("━" * round(BAR * usd / most) if most else "", "green")
-        table.add_row(Text(printable(name)), f"{calls_in(costs.named[name]):,}", _usd(usd), share, bar)
+        table.add_row(Text(printable(name)), f"{calls_in(costs.named[name]):,}", dollars(usd), share, bar)
     console.print(table)
     if len(names) > MOST:
         console.print(f"and {len(names) - MOST:,} more, which --json has", style="bright_black")
-    console.print(f"\n[bold]{_usd(costs.usd)}[/] since {since:%Y-%m-%d %H:%M} UTC, at the prices of", end=" ")
+    console.print(f"\n[bold]{dollars(costs.usd)}[/] since {since:%Y-%m-%d %H:%M} UTC, at the prices of", end=" ")
     console.print(f"{costs.prices.as_of} in {costs.prices.region}", highlight=False)
     if costs.unpriced:
         console.print(f"without a price: {', '.join(costs.unpriced)}", style="yellow")
@@ -117,7 +117,7 @@ def _print(costs: Costs, since: datetime, console: Console) -> None:
 
 
 def _bars(costs: Costs) -> list[Bar]:
-    return [Bar(name, costs.dollars(name), _usd(costs.dollars(name))) for name in costs.names[:MOST]]
+    return [Bar(name, costs.dollars(name), dollars(costs.dollars(name))) for name in costs.names[:MOST]]
 
 
 def _prices(path: Path) -> Prices:
@@ -127,7 +127,7 @@ def _prices(path: Path) -> Prices:
         stop(str(error))
 
 
-def _usd(amount: float) -> str:
+def dollars(amount: float) -> str:
     """Cents where there are some; else as many digits as show something."""
     return f"${amount:,.2f}" if amount >= 1 or not amount else f"${amount:.3g}" if amount >= 0.0001 else "<$0.0001"
 

@@ -14,6 +14,7 @@ from worker.console.door import permits
 from worker.console.pages import page
 from worker.console.roles import Permission
 from worker.console.sessions import Visitor
+from worker.console.wording import lasting
 
 router = APIRouter()
 
@@ -48,13 +49,3 @@ def used(load: Load, now: datetime) -> float:
     opened, due = datetime.fromisoformat(load.opened_at), datetime.fromisoformat(load.due_first)
     given = (due - opened).total_seconds()
     return (now - opened).total_seconds() / given if given > 0 else 1.0
-
-
-def lasting(seconds: float) -> str:
-    """`1 h 12 m`: a time by its two largest units."""
-    left, said = int(seconds), list[str]()
-    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)):
-        amount, left = divmod(left, size)
-        if amount or said or unit == "s":
-            said.append(f"{amount} {unit}")
-    return " ".join(said[:2])

@@ -58,3 +58,13 @@ def size(count: int) -> str:
             break
         amount, unit = amount / KIB, name
     return f"{amount:.0f} {unit}" if unit == "bytes" or amount >= 10 else f"{amount:.1f} {unit}"
+
+
+def lasting(seconds: float) -> str:
+    """`1 h 12 m`: a time by its two largest units."""
+    left, said = int(seconds), list[str]()
+    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)):
+        amount, left = divmod(left, size)
+        if amount or said or unit == "s":
+            said.append(f"{amount} {unit}")
+    return " ".join(said[:2])
