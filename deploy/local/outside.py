@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -12,8 +13,9 @@ import httpcore
 
 from deploy.local.asgi import App, Receive, Scope, Send, headers_of, read_body
 
-#: CloudFront's API version, which begins every path of its own; no bucket of ours has this name.
-_CLOUDFRONT = "/2020-05-31/"
+#: For whom a request is signed; presigned URLs, which have no such header, are S3's.
+#: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+_SIGNED_FOR_US = re.compile(r"/(cloudfront|cloudformation)/aws4_request\b")
 #: Of a connection, not of a request. Bodies are read whole, so their length is known.
 _HOP = {b"connection", b"keep-alive", b"transfer-encoding", b"expect", b"content-length"}
 #: Connections to the endpoint.
@@ -32,32 +34,32 @@ class Answer:
 
 
 class Front:
-    """An ASGI application for CloudFront, which is `cloudfront`'s, and for S3, which is the endpoint's.
+    """An ASGI application: `ours` serves CloudFront, with the CloudFormation of it, and the endpoint S3.
 
     LocalStack refuses a delete on condition of an ETag (501), by which a takedown never removes a newer upload. Here
     the condition is looked at while writes of the same key wait: as in S3 nothing comes between, provided that all
     writers come this way. https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html
     """
 
-    def __init__(self, endpoint: str, cloudfront: App) -> None:
+    def __init__(self, endpoint: str, ours: App) -> None:
         where = urlsplit(endpoint)
         assert where.hostname
         self._origin = (where.scheme.encode(), where.hostname.encode(), where.port)
-        self._cloudfront = cloudfront
+        self._ours = ours
         self._pool = httpcore.AsyncConnectionPool(max_connections=_CONNECTIONS)
         self._writes: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request; the life of the application is CloudFront's."""
-        if scope["type"] != "http" or scope["path"].startswith(_CLOUDFRONT):
-            await self._cloudfront(scope, receive, send)
+        """Answer one request."""
+        if scope["type"] != "http" or _SIGNED_FOR_US.search(headers_of(scope).get("authorization", "")):
+            await self._ours(scope, receive, send)
             return
         body = await read_body(receive)
         if scope["method"] in ("GET", "HEAD"):
-            return await _pass_on(send, await self._ask(scope["method"], scope, body))
-        lock = self._writes.setdefault(scope["raw_path"], asyncio.Lock())
-        async with lock:
-            answer = await self._write(scope, body)
+            answer = await self._ask(scope["method"], scope, body)
+        else:
+            async with self._writes.setdefault(scope["raw_path"], asyncio.Lock()):
+                answer = await self._write(scope, body)
         await _pass_on(send, answer)
 
     async def _write(self, scope: Scope, body: bytes) -> Answer:
