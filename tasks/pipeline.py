@@ -166,6 +166,8 @@ def without_its_own_verdict(desk: Desk, item: Item) -> Outcome | None:
 
 def conclude(desk: Desk, standing: Standing, findings: tuple[Finding, ...], *, beside: Beside = ()) -> Outcome:
     """Decide, record the decision once (and beside it what to remember), and act on it."""
+    if desk.again:
+        return desk.again(standing, findings, beside)
     decided = desk.spending.charged(with_reasons(desk, with_decision(desk, standing, findings)))
     try:
         recorded = desk.state.decide(decided, beside=(*beside, *note_braked(desk, decided)))

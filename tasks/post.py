@@ -82,7 +82,9 @@ def look_at_part(desk: Desk, post: Item, key: str, *, moderate: Moderate) -> Par
     """Have one part judged, unless that was done, and say what was seen in it."""
     found = _current(desk, post.bucket, key)
     if found and _to_be_judged(found):
-        outcome = moderate(desk, found.item, attempt=2 if found.standing else 1)
+        # What is to become of the post, where it was decided before, is not what is to become of its parts.
+        alone = replace(desk, again=None)
+        outcome = moderate(alone, found.item, attempt=2 if found.standing else 1)
         if outcome == NESTED:
             return _refused("post-nested", key)
         if isinstance(outcome, Retry):

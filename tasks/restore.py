@@ -53,6 +53,15 @@ def restore(desk: Desk, standing: Standing, *, by: str, why: str) -> Outcome:
     return resume(desk, _begin(desk, standing, by=by, why=why))
 
 
+def why_not(desk: Desk, standing: Standing) -> str:
+    """Why something that was taken down cannot be brought back; empty where it can. Raises Fault."""
+    try:
+        _check_one(desk, standing)
+    except NotRestorable as reason:
+        return str(reason)
+    return ""
+
+
 def lists_against(desk: Desk, standing: Standing) -> tuple[str, ...]:
     """The lists of known content that took it down: whoever uploads the same again is judged by them again."""
     known = [label.split("/") for label in standing.rules if label.startswith(f"{KNOWN}/")]

@@ -136,9 +136,10 @@ def _wanted(tier: Tier, surface: Surface) -> tuple[Action, ...]:
 def time_to_takedown_ms(standing: Standing) -> int | None:
     """From S3's event time until the public could no longer see the content; None where it still can.
 
-    What was hidden once is not taken down a second time: the first time stays.
+    What was hidden once is not taken down a second time: the first time stays. What a rescan takes down was seen for
+    as long as the rules let it.
     """
-    if standing.time_to_takedown_ms is not None:
+    if standing.time_to_takedown_ms is not None or standing.rescan:
         return standing.time_to_takedown_ms
     steps = (Action.HIDE, Action.REMOVE, Action.REDACT, Action.VERIFY)
     moments = [datetime.fromisoformat(standing.receipts[step]["at"]) for step in steps if step in standing.receipts]
