@@ -66,8 +66,8 @@ class Run(Brief):
     #: Why nothing is sent just now, by the enqueuers' word ("live lanes are behind: …"); empty while they send.
     waits_for: str = ""
     #: Parts of the source, and those of which all is sent.
-    partitions: int = 0
-    partitions_done: int = 0
+    parts: int = 0
+    parts_done: int = 0
     #: Objects that were read from the source, and of these the ones sent to workers.
     read: int = 0
     enqueued: int = 0

@@ -26,8 +26,8 @@ INDEX, RUN = "rescans", "run"
 SKIPPED, TALLY = "skipped#", "tally#"
 #: Fields of a run that are numbers and begin at 0.
 COUNTS = (
-    "partitions",
-    "partitions_done",
+    "parts",
+    "parts_done",
     "read",
     "enqueued",
     "chunks",
@@ -79,10 +79,6 @@ class Runs:
         """Every run there ever was, the newest first, read one by one."""
         return (run for each in self.ids() if (run := self.find(each)))
 
-    def divided(self, run_id: str, *, partitions: int) -> None:
-        """Its source is divided, and all parts are on record: from now on messages are sent."""
-        self._turn(run_id, RunState.ENQUEUING, among=(RunState.PLANNED,), put={"partitions": number(partitions)})
-
     def pause(self, run_id: str, *, by: str, why: str) -> None:
         """Nothing more is sent, and workers leave its messages, until `resume`. Raises NotNow."""
         among = (RunState.PLANNED, RunState.ENQUEUING, RunState.WORKING)
@@ -119,7 +115,7 @@ class Runs:
                 run_id,
                 "SET #state = :working, waits_for = :none",
                 values={":working": string(RunState.WORKING), ":from": string(RunState.ENQUEUING), ":none": string("")},
-                condition="#state = :from AND partitions_done = partitions",
+                condition="#state = :from AND parts_done = parts",
             )
         except Moved:
             run = self.find(run_id)
@@ -148,8 +144,10 @@ class Runs:
         try:
             self._update(
                 run_id,
-                "SET end_by = :by, end_until = :until",
+                "SET end_by = :by, end_until = :until, ended_at = if_not_exists(ended_at, :at)",
                 values={
+                    # Of the first who tried: what is told again after a crash is the same, to the letter.
+                    ":at": string(now.isoformat()),
                     ":by": string(by),
                     ":until": number(now.timestamp() + seconds),
                     ":now": number(now.timestamp()),
@@ -163,9 +161,9 @@ class Runs:
             return False
         return True
 
-    def done(self, run_id: str, *, at: datetime) -> None:
+    def done(self, run_id: str) -> None:
         """It has ended, and everybody was told."""
-        self._turn(run_id, RunState.DONE, among=(RunState.WORKING,), put={"ended_at": string(at.isoformat())})
+        self._turn(run_id, RunState.DONE, among=(RunState.WORKING,), put={})
 
     def _turn(
         self, run_id: str, to: RunState, *, among: tuple[RunState, ...], put: Mapping[str, Any], more: str = ""
