@@ -29,6 +29,7 @@ WRITES = {
     "publish",
     "create_invalidation",
     "send_message",
+    "send_message_batch",
 }
 DETECTORS = {
     "detect_moderation_labels",
