@@ -100,7 +100,7 @@ async def run(place: Place, *, until_eof: bool) -> None:
     public = Site(edge, bind(place.edge_port, host=place.host))
 
     def announce() -> Mapping[str, str]:
-        outputs = provision(endpoint, key=place.key, edge=front)
+        outputs = provision(endpoint, key=place.key, edge=front if place.endpoint else None)
         edge.bucket = outputs["UploadsBucket"]
         return outputs | {"endpoint": endpoint, "front": front, "public_url": public.url}
 

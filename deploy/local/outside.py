@@ -17,7 +17,7 @@ from deploy.local.asgi import App, Receive, Scope, Send, headers_of, read_body
 #: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 _SIGNED_FOR_US = re.compile(r"/(cloudfront|cloudformation)/aws4_request\b")
 #: Of a connection, not of a request. Bodies are read whole, so their length is known.
-_HOP = {b"connection", b"keep-alive", b"transfer-encoding", b"expect", b"content-length"}
+_HOP = {b"connection", b"keep-alive", b"transfer-encoding", b"expect", b"date", b"content-length"}
 #: Connections to the endpoint.
 _CONNECTIONS = 64
 
