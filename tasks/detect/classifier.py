@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -46,37 +46,38 @@ def classify(aws: Aws, question: Question, *, chain: TextChain) -> Finding:
     An answer that is no verdict is sent back once, with what is wrong with it; one that the model or a filter broke
     off is not. The item and the policy version name the call in Bedrock's invocation log.
     """
-    messages: list[dict[str, Any]] = [{"role": "user", "content": [{"text": fence(question)}]}]
-    answer = _converse(aws, messages, chain=chain)
+    asked = request(question, chain=chain)
+    answer = _converse(aws, asked, chain=chain)
     verdict = read_verdict(answer, model=chain.classifier_model, part=chain.part)
     if not (complaint := complain(answer)):
         return verdict
-    messages += [answer["output"]["message"], complaint]
-    better = read_verdict(_converse(aws, messages, chain=chain), model=chain.classifier_model, part=chain.part)
+    asked["messages"] += [answer["output"]["message"], complaint]
+    better = read_verdict(_converse(aws, asked, chain=chain), model=chain.classifier_model, part=chain.part)
     # Still unreadable, where the second answer lets pass what the first, however badly put, did not.
     return verdict if better.label == "classifier/allow" and not leans_to_allow(answer) else better
 
 
-def _converse(aws: Aws, messages: list[dict[str, Any]], *, chain: TextChain) -> dict[str, Any]:
+def request(question: Question, *, chain: TextChain) -> dict[str, Any]:
+    """What a model is asked, in the words of Converse but for the model's name: system, messages, inferenceConfig..."""
+    spec = {
+        "name": TOOL,
+        "description": "Give the verdict on the text under review.",
+        "inputSchema": {"json": verdict_schema(chain.prompt)},
+    }
+    return {
+        "system": [{"text": text} for text in (chain.prompt, _place(chain.about)) if text],
+        "messages": [{"role": "user", "content": [{"text": fence(question)}]}],
+        "inferenceConfig": {"maxTokens": MAX_TOKENS, "temperature": 0.0},
+        "toolConfig": {"tools": [{"toolSpec": spec}], "toolChoice": {"tool": {"name": TOOL}}},
+    }
+
+
+def _converse(aws: Aws, asked: Mapping[str, Any], *, chain: TextChain) -> dict[str, Any]:
     answer = call(
         aws.detect,
         aws.bedrock.converse,
         modelId=chain.classifier_model,
-        system=[{"text": text} for text in (chain.prompt, _place(chain.about)) if text],
-        messages=messages,
-        inferenceConfig={"maxTokens": MAX_TOKENS, "temperature": 0.0},
-        toolConfig={
-            "tools": [
-                {
-                    "toolSpec": {
-                        "name": TOOL,
-                        "description": "Give the verdict on the text under review.",
-                        "inputSchema": {"json": verdict_schema(chain.prompt)},
-                    }
-                }
-            ],
-            "toolChoice": {"tool": {"name": TOOL}},
-        },
+        **asked,
         requestMetadata={"item": _metadata(chain.item_id), "policy": _metadata(chain.policy_version)},
     )
     note_looked(DETECTOR, chain.classifier_model)

@@ -16,6 +16,7 @@ from tasks.detect.guardrail import GuardrailAnswer, ask_guardrail
 from tasks.detect.guardrail_checks import ask_checks
 from tasks.detect.kind import unreadable
 from tasks.detect.language import language_of
+from tasks.detect.later import put_off
 from tasks.detect.pii import find_pii, looks_like_pii
 from tasks.detect.toxicity import find_toxicity
 from tasks.ledger import note_looked
@@ -95,8 +96,12 @@ class Language:
 def _judge(aws: Aws, texts: list[str], *, chain: TextChain, language: str) -> Iterator[Finding]:
     context = _fair(aws, chain)
     for text in texts:
+        question = Question(text=text, context=context, language=language)
+        if awaited := put_off(question, chain=chain):
+            yield awaited
+            continue
         try:
-            yield classify(aws, Question(text=text, context=context, language=language), chain=chain)
+            yield classify(aws, question, chain=chain)
         except Unreadable as why:
             yield unreadable(why.reason, part=chain.part)
 
