@@ -104,13 +104,10 @@ class Inventory:
         _check(hashing, file)
 
     def _grouped(self, file: DataFile, spec: Mapping[str, Any], skip: int) -> Iterator[Row]:
-        there, form = self._file(file), self.manifest.form
-        begin, end = spec.get("groups") or (0, groups_of(in_blocks(there), form))
-        if begin == 0:
-            there.seek(0)
-            _check(Hashing(there), file)
-            there.seek(0)
-        yield from read_columns(in_blocks(there), form, groups=range(begin, end), skip=skip)
+        groups = range(*spec["groups"]) if "groups" in spec else None
+        if groups is None or groups.start == 0:
+            _check(Hashing(self._file(file)), file)
+        yield from read_columns(in_blocks(self._file(file)), self.manifest.form, groups=groups, skip=skip)
 
     def _file(self, file: DataFile) -> S3File:
         return S3File(self.aws, self._location(file))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import IO, Any
 
@@ -30,13 +31,18 @@ MISSING = (
 
 def groups_of(file: IO[bytes], form: str) -> int:
     """Parts of a file that can be read by themselves: its row groups, or its stripes. Raises Unreadable."""
-    opened = _open(file, form)
-    return int(opened.num_row_groups if form == "Parquet" else opened.nstripes)
+    with _told(form):
+        return _count(_open(file, form), form)
 
 
-def read_columns(file: IO[bytes], form: str, *, groups: range, skip: int = 0) -> Iterator[Row]:
-    """The rows of some groups, after so many of them. Raises Unreadable. Keys are not encoded here."""
-    opened = _open(file, form)
+def read_columns(file: IO[bytes], form: str, *, groups: range | None = None, skip: int = 0) -> Iterator[Row]:
+    """The rows of some groups (None is all), after so many of them. Raises Unreadable. Keys are not encoded here."""
+    with _told(form):
+        opened = _open(file, form)
+        yield from _read(opened, form, groups=groups or range(_count(opened, form)), skip=skip)
+
+
+def _read(opened: Any, form: str, *, groups: range, skip: int) -> Iterator[Row]:
     names = _names(opened)
     if "key" not in names:
         raise Unreadable(f"an inventory in {form} without a column `key`")
@@ -51,14 +57,25 @@ def read_columns(file: IO[bytes], form: str, *, groups: range, skip: int = 0) ->
 def _open(file: IO[bytes], form: str) -> Any:
     try:
         # An extra, and forty megabytes that no other command should load.
-        import pyarrow as arrow  # noqa: PLC0415
         from pyarrow import orc, parquet  # noqa: PLC0415
     except ImportError:
         raise Unreadable(MISSING.format(form=form)) from None
+    return parquet.ParquetFile(file) if form == "Parquet" else orc.ORCFile(file)
+
+
+@contextmanager
+def _told(form: str) -> Iterator[None]:
+    """What pyarrow says of a file that is none, as what we say; it says so by Python's own errors."""
     try:
-        return parquet.ParquetFile(file) if form == "Parquet" else orc.ORCFile(file)
-    except arrow.ArrowInvalid as why:
+        yield
+    except Unreadable:
+        raise
+    except (ValueError, OSError) as why:
         raise Unreadable(f"no {form}: {str(why).splitlines()[0]}") from None
+
+
+def _count(opened: Any, form: str) -> int:
+    return int(opened.num_row_groups if form == "Parquet" else opened.nstripes)
 
 
 def _names(opened: Any) -> dict[str, str]:
