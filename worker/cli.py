@@ -23,6 +23,7 @@ from worker.boot import lacking
 from worker.brake import brake_app
 from worker.console.command import console
 from worker.cost import cost
+from worker.deploy.command import deploy_app
 from worker.dlq import dlq_app
 from worker.doctor import contested_names, examine
 from worker.hold import hold_app
@@ -52,6 +53,7 @@ app.add_typer(policy_app, name="policy")
 app.add_typer(audit_app, name="audit")
 app.add_typer(review_app, name="review")
 app.add_typer(appeal_app, name="appeal")
+app.add_typer(deploy_app, name="deploy")
 app.command()(top)
 app.command()(takedowns)
 app.command()(cost)

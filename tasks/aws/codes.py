@@ -19,10 +19,11 @@ _MEANINGS: dict[type[Fault], str] = {
         ServiceUnavailable ServiceUnavailableException RequestTimeout RequestTimeoutException RequestTimeTooSkewed
         ModelErrorException ModelNotReadyException ModelTimeoutException ResourceNotReadyException
         TransactionConflictException TransactionInProgressException ReplicatedWriteConflictException
+        DependencyTimeoutException KMSInternalException
         ConditionalRequestConflict OperationAborted PriorRequestNotComplete ResourceContention
         BadDigest IncompleteBody XAmzContentSHA256Mismatch XAmzContentChecksumMismatch 408 409 500 502 504
     """,
-    # One slot of a concurrency limit: Rekognition video jobs are the only such call we make.
+    # One slot of a concurrency limit: Rekognition's video jobs.
     Full: "LimitExceededException",
     # A missing bucket, table, queue, topic, guardrail, model or key is a fleet set up wrongly. Were it Gone, a
     # worker would believe that the upload is gone and let it pass.
@@ -36,6 +37,7 @@ _MEANINGS: dict[type[Fault], str] = {
         KMSAccessDenied KMSDisabled KMSInvalidState KMSNotFound KMSOptInRequired
         KmsAccessDenied KmsDisabled KmsInvalidKeyUsage KmsInvalidState KmsNotFound KmsOptInRequired
         KMS.DisabledException KMS.KMSInvalidStateException KMS.NotFoundException 401 403
+        KMSInvalidStateException NotFoundException
         NoSuchBucket NoSuchDistribution QueueDoesNotExist AWS.SimpleQueueService.NonExistentQueue
         ResourceNotFoundException NotFound EndpointDisabled PlatformApplicationDisabled
         PermanentRedirect AuthorizationHeaderMalformed InvalidAddress AWS.SimpleQueueService.InvalidAddress
@@ -43,6 +45,7 @@ _MEANINGS: dict[type[Fault], str] = {
     # 405 is S3's word for a version that is a delete marker.
     Gone: """
         NoSuchKey NoSuchVersion NoSuchUpload NoSuchTagSet NoSuchLifecycleConfiguration
+        NoSuchBucketPolicy ChangeSetNotFound
         ObjectLockConfigurationNotFoundError 404 405 MethodNotAllowed
         MessageNotInflight AWS.SimpleQueueService.MessageNotInflight ReceiptHandleIsInvalid InvalidIdFormat
     """,
@@ -60,6 +63,8 @@ _MEANINGS: dict[type[Fault], str] = {
         AWS.SimpleQueueService.TooManyEntriesInBatchRequest AWS.SimpleQueueService.UnsupportedOperation
         InvalidAttributeName InvalidMessageContents UnsupportedOperation
         BatchTooLarge InconsistentQuantities MissingBody
+        AlreadyExistsException InsufficientCapabilitiesException InvalidChangeSetStatus TokenAlreadyExistsException
+        InvalidArnException
     """,
 }
 
@@ -81,6 +86,12 @@ FAULTS: dict[str, type[Fault]] = {code: fault for fault, codes in _MEANINGS.item
 #: Where one code means another thing to one operation: a video job, unlike a table, can be forgotten.
 BY_OPERATION: dict[tuple[str, str], type[Fault]] = {
     ("rekognition.GetContentModeration", "ResourceNotFoundException"): Gone,
+    ("bedrock.GetModelInvocationJob", "ResourceNotFoundException"): Gone,
+    ("bedrock.CreateModelInvocationJob", "ServiceQuotaExceededException"): Full,
+    # It has ended.
+    ("bedrock.StopModelInvocationJob", "ConflictException"): Moved,
+    # As many stacks as an account may have.
+    ("cloudformation.CreateChangeSet", "LimitExceededException"): Permanent,
 }
 
 #: Our parameters are constants that botocore has checked, so what Rekognition calls an invalid one is the

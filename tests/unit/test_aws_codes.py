@@ -18,6 +18,7 @@ OPERATIONS = {
     "rekognition": ["DetectModerationLabels", "DetectText", "StartContentModeration", "GetContentModeration"],
     "comprehend": ["DetectPiiEntities", "DetectToxicContent"],
     "bedrock-runtime": ["ApplyGuardrail", "InvokeGuardrailChecks", "Converse"],
+    "bedrock": ["CreateModelInvocationJob", "GetModelInvocationJob", "StopModelInvocationJob"],
     "dynamodb": [
         *("GetItem", "PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "Query", "Scan"),
         *("BatchGetItem", "BatchExecuteStatement"),
@@ -35,6 +36,11 @@ OPERATIONS = {
     "autoscaling": ["CompleteLifecycleAction"],
     "cloudfront": ["CreateInvalidation"],
     "sts": ["GetCallerIdentity"],
+    "cloudformation": [
+        *("CreateChangeSet", "DescribeChangeSet", "ExecuteChangeSet", "DeleteChangeSet", "DeleteStack"),
+        *("DescribeStacks", "DescribeStackEvents", "DescribeEvents", "GetTemplate", "ListStackResources"),
+    ],
+    "kms": ["GetKeyPolicy"],
 }
 
 
@@ -81,6 +87,7 @@ def test_no_code_stands_in_two_places() -> None:
         ("NoSuchBucket", Denied),
         ("NoSuchKey", Gone),
         ("NoSuchVersion", Gone),
+        ("NoSuchBucketPolicy", Gone),
         ("404", Gone),
         ("MethodNotAllowed", Gone),
         ("PreconditionFailed", Moved),

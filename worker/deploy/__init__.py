@@ -1,0 +1,1 @@
+"""`modfleet deploy`: the stacks of `deploy/`, in order, and one test object followed through what they made."""
