@@ -70,7 +70,9 @@ def without_texts(reasons: Mapping[str, Any]) -> dict[str, Any]:
 
 def _entry(standing: Standing, event: str, said: dict[str, Any]) -> dict[str, Any]:
     item = standing.item
-    name = f"{item.id}\0{standing.policy_version}\0{event}"
+    # What a person makes of it, somebody may make otherwise later on: a ruling, then an appeal.
+    again = f"\0{said['at']}" if "actor" in said and event != "decided" else ""
+    name = f"{item.id}\0{standing.policy_version}\0{event}{again}"
     return {
         "entry_id": hashlib.sha256(name.encode()).hexdigest()[:32],
         "event": event,

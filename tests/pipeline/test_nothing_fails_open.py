@@ -115,7 +115,9 @@ def test_an_avatar_that_brings_its_own_permission_is_hidden_before_anybody_looks
 
 
 def test_an_innocent_avatar_that_brings_its_own_permission_is_shown_for_ours(unserved: Fleet, unique: str) -> None:
-    put = unserved.put(f"avatars/{unique}", b"a fine day", tags={"moderation": "allowed", "album": "summer"})
+    put = unserved.put(
+        f"avatars/{unique}", f"a fine day {unique}".encode(), tags={"moderation": "allowed", "album": "summer"}
+    )
     bare: list[dict[str, str]] = []
     watch = at_call("apply_guardrail", lambda: bare.append(unserved.tags(put)))
     assert handle(watched(unserved.desk, watch), unserved.event_of(put), attempt=1) == Done("allowed")

@@ -130,6 +130,17 @@ def test_no_two_events_items_or_policies_share_an_id() -> None:
     assert len(set(ids)) == len(ids) == 16
 
 
+def test_what_people_do_to_an_item_a_second_time_is_an_entry_of_its_own_and_written_again_the_same() -> None:
+    said = {"event": "overruled", "tier": 0, "rules": ["people"], "by": "ana", "why": "it is fine"}
+    first, second = (
+        replace(DECIDED, history=({**said, "at": at.isoformat()},))
+        for at in (NOW, NOW + timedelta(days=1))
+    )
+    assert entries_of(first)[-1]["event"] == "overrule"
+    assert entries_of(first)[-1]["entry_id"] != entries_of(second)[-1]["entry_id"]
+    assert entries_of(second)[-1] == entries_of(replace(second))[-1]
+
+
 def test_nothing_is_said_of_the_uploader_or_of_where_in_the_text_something_stood() -> None:
     written = json.dumps(entries_of(DECIDED))
     assert "user-4711" not in written
