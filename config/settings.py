@@ -132,6 +132,14 @@ class Settings(BaseSettings):
     video_role_arn: str | None = Field(
         None, pattern=r"^arn:[\w-]+:iam:", description="the role as which Rekognition tells it; goes with the topic"
     )
+    batch_role_arn: str | None = Field(
+        None,
+        pattern=r"^arn:[\w-]+:iam:",
+        description="the role as which Bedrock runs the batches of a rescan (`--batch`); goes with the bucket",
+    )
+    batch_bucket: BucketName | None = Field(
+        None, description="where those batches are read and written, below rescan/: a private one, texts stand in it"
+    )
     first_look_frames: int = Field(
         3, ge=1, le=10, description="frames of a video, one a second, that a surface with `first_look: frames` judges"
     )
@@ -169,6 +177,14 @@ class Settings(BaseSettings):
         False,
         description="read every upload through for its SHA-256, so that known content is found by its digest alone, "
         "and the same bytes where ETags do not tell them (SSE-KMS): no more calls, but all the bytes",
+    )
+    rescan_live_seconds: float = Field(
+        60.0,
+        ge=0,
+        description="a rescan sends nothing while uploads wait longer than so many seconds; 0 lets it send anyway",
+    )
+    rescan_lease_seconds: float = Field(
+        30.0, ge=2, le=600, description="how soon the part of a rescan's enqueuer that was killed is another's"
     )
     call_timeout_seconds: float = Field(
         20.0, gt=0, le=30, description="silence after which one try of an AWS call is lost (a model may take 10 more)"
@@ -254,6 +270,15 @@ class Settings(BaseSettings):
         """One without the other would leave a fleet waiting for notices that nobody sends."""
         if bool(self.video_topic_arn) != bool(self.video_role_arn):
             raise ValueError("MODFLEET_VIDEO_TOPIC_ARN and MODFLEET_VIDEO_ROLE_ARN go together: set both or none")
+        return self
+
+    @model_validator(mode="after")
+    def _batches(self) -> Self:
+        """One without the other would start no batch; and texts must not be put where the public or a lock is."""
+        if bool(self.batch_role_arn) != bool(self.batch_bucket):
+            raise ValueError("MODFLEET_BATCH_ROLE_ARN and MODFLEET_BATCH_BUCKET go together: set both or none")
+        if self.batch_bucket in (*self.uploads_buckets, self.audit_bucket):
+            raise ValueError("MODFLEET_BATCH_BUCKET must not be a bucket of uploads, nor that of the audit log")
         return self
 
     @property

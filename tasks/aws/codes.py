@@ -18,7 +18,7 @@ _MEANINGS: dict[type[Fault], str] = {
         InternalServerError InternalServerException InternalError InternalFailure InternalErrorException
         ServiceUnavailable ServiceUnavailableException RequestTimeout RequestTimeoutException RequestTimeTooSkewed
         ModelErrorException ModelNotReadyException ModelTimeoutException ResourceNotReadyException
-        TransactionConflictException TransactionInProgressException ReplicatedWriteConflictException
+        TransactionConflictException TransactionInProgressException ReplicatedWriteConflictException ConflictException
         DependencyTimeoutException KMSInternalException
         ConditionalRequestConflict OperationAborted PriorRequestNotComplete ResourceContention
         BadDigest IncompleteBody XAmzContentSHA256Mismatch XAmzContentChecksumMismatch 408 409 500 502 504

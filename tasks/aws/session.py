@@ -58,6 +58,19 @@ class Bedrock(Protocol):
         """One turn of a language model."""
 
 
+class Batches(Protocol):
+    """What modfleet asks of Bedrock itself."""
+
+    def create_model_invocation_job(self, **params: object) -> dict[str, Any]:
+        """A job on many records."""
+
+    def get_model_invocation_job(self, **params: object) -> dict[str, Any]:
+        """How far a job is."""
+
+    def stop_model_invocation_job(self, **params: object) -> dict[str, Any]:
+        """No more of a job."""
+
+
 class Comprehend(Protocol):
     """What modfleet asks of Comprehend."""
 
@@ -102,6 +115,8 @@ class Aws:
     bedrock: Bedrock
     comprehend: Comprehend
     cloudfront: CloudFront
+    #: None where settings name no role for batches: few need it, and it takes its time to make.
+    batches: Batches | None = None
     detect: RetryPolicy = DETECT
     store: RetryPolicy = STORE
 
@@ -111,7 +126,8 @@ class Aws:
 
     def operations(self) -> set[str]:
         """Every `service.Operation` that these clients know."""
-        clients: list[Any] = [getattr(self, field.name) for field in fields(self) if field.type != "RetryPolicy"]
+        made: list[Any] = [getattr(self, field.name) for field in fields(self) if field.type != "RetryPolicy"]
+        clients = [client for client in made if client]
         return {
             f"{client.meta.service_model.service_name}.{operation}"
             for client in clients
@@ -151,6 +167,7 @@ def connect(
         bedrock=_client(session, "bedrock-runtime", thinking),
         comprehend=_client(session, "comprehend", plain),
         cloudfront=_client(session, "cloudfront", plain),
+        batches=_client(session, "bedrock", plain) if settings.batch_role_arn else None,
         detect=DETECT.within(settings.call_deadline_seconds).guarded(guards),
         store=STORE.within(settings.call_deadline_seconds).guarded(guards),
     )

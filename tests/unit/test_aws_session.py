@@ -58,7 +58,15 @@ def test_parameters_are_checked_here_in_tests_and_by_aws_in_a_worker(settings: S
 
 
 def test_nothing_but_clients_and_policies_is_held(offline_aws: Aws) -> None:
-    assert {field.name for field in fields(offline_aws)} == {*SERVICES, "polling", "detect", "store"}
+    assert {field.name for field in fields(offline_aws)} == {*SERVICES, "batches", "polling", "detect", "store"}
+
+
+def test_a_client_for_batches_is_made_where_there_is_a_role_for_them(settings: Settings) -> None:
+    session = boto3.Session(aws_access_key_id="none", aws_secret_access_key="none", region_name="eu-west-1")
+    batches = {"batch_role_arn": "arn:aws:iam::123456789012:role/batches", "batch_bucket": "batches"}
+    assert connect(settings, session=session).batches is None
+    aws = connect(settings.model_copy(update=batches), session=session)
+    assert "bedrock.CreateModelInvocationJob" in aws.operations()
 
 
 def test_the_deadline_of_calls_is_the_operators(settings: Settings) -> None:

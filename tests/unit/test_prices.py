@@ -14,8 +14,9 @@ from tasks.detect.guardrail import BILLED
 
 ROOT = Path(__file__).parents[2]
 GOOD = "as_of: 2026-11-01\nregion: us-east-1\nprices:\n  image: {usd: 1.0, per: 1000, source: somewhere}\n"
-CLIENTS = {"bedrock": "bedrock-runtime", "polling": "sqs"}
-CALLED = re.compile(r"aws\.(s3|sqs|polling|dynamodb|sns|rekognition|bedrock|comprehend|cloudfront)\.([a-z_]+)\b")
+CLIENTS = {"bedrock": "bedrock-runtime", "batches": "bedrock", "polling": "sqs"}
+NAMES = "s3|sqs|polling|dynamodb|sns|rekognition|bedrock|batches|comprehend|cloudfront"
+CALLED = re.compile(rf"aws\.({NAMES})\.([a-z_]+)\b")
 #: Free, or made by commands and checks alone.
 NOT_BY_RUNS = re.compile(
     r"\.(HeadBucket|GetBucket\w+|GetObjectLockConfiguration|Describe\w+|GetQueueAttributes|GetTopicAttributes|GetDistribution)"
@@ -45,7 +46,8 @@ def test_every_call_that_a_run_makes_has_a_price(shipped: Prices) -> None:
 
 
 def test_everything_that_is_metered_has_a_price(shipped: Prices, settings: Settings) -> None:
-    tokens = [f"{kind}-token/{settings.classifier_model}" for kind in ("input", "output")]
+    kinds = ("input", "output", "batch-input", "batch-output")
+    tokens = [f"{kind}-token/{settings.classifier_model}" for kind in kinds]
     assert shipped.missing(("video-minute", "pii-unit", *BILLED.values(), *tokens)) == []
 
 
@@ -77,7 +79,7 @@ def test_a_price_is_for_so_many() -> None:
 
 
 def test_every_unit_of_the_ai_services_is_some_detectors(shipped: Prices) -> None:
-    ai = ("rekognition.", "bedrock-runtime.", "comprehend.")
+    ai = ("rekognition.", "bedrock-runtime.", "bedrock.", "comprehend.")
     units = [unit for unit in shipped.usd if unit.startswith(ai) or "." not in unit or "/" in unit]
     assert [unit for unit in units if not shipped.detector_of(unit)] == []
     assert shipped.detector_of("s3.GetObject") is None
@@ -91,6 +93,7 @@ def test_a_detector_a_service_and_all_of_them_can_be_capped(shipped: Prices) -> 
     scopes = shipped.scopes()
     assert scopes["guardrail"] == {"guardrail"}
     assert {"rekognition-image", "rekognition-video"} <= scopes["rekognition"]
+    assert scopes["bedrock"] == {"classifier"}
     assert scopes["rekognition"] | scopes["bedrock-runtime"] | scopes["comprehend"] == scopes["all"]
 
 

@@ -186,3 +186,13 @@ def test_the_topic_and_the_role_of_video_jobs_go_together(environ: pytest.Monkey
     assert len(complaints()) == 1
     environ.setenv("MODFLEET_VIDEO_ROLE_ARN", "arn:aws:iam::123456789012:role/tells")
     assert load_settings().video_topic_arn
+
+
+def test_batches_need_a_role_and_a_bucket_that_is_private_and_unlocked(environ: pytest.MonkeyPatch) -> None:
+    environ.setenv("MODFLEET_BATCH_ROLE_ARN", "arn:aws:iam::123456789012:role/modfleet-batches")
+    assert any("go together" in line for line in complaints())
+    for wrong in (GOOD["MODFLEET_UPLOADS_BUCKET"], GOOD["MODFLEET_AUDIT_BUCKET"]):
+        environ.setenv("MODFLEET_BATCH_BUCKET", wrong)
+        assert any("must not be a bucket of uploads" in line for line in complaints())
+    environ.setenv("MODFLEET_BATCH_BUCKET", GOOD["MODFLEET_QUARANTINE_BUCKET"])
+    assert load_settings().batch_bucket == GOOD["MODFLEET_QUARANTINE_BUCKET"]
