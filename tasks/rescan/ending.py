@@ -10,9 +10,6 @@ from tasks.rescan.run import Run, RunState
 from tasks.rescan.run_notices import send_notices
 from tasks.rescan.run_rows import Runs
 
-#: What a run's entries are found by in the audit log.
-EVENT = "rescan"
-
 
 def end_if_over(desk: Desk, run_id: str) -> bool:
     """End a run all of whose messages are worked: notices, its entry, its state. Whether this ended it. Raises Fault.
@@ -48,7 +45,6 @@ def entry_of(run: Run) -> dict[str, object]:
         by="machine",
         at=run.ended_at,
         policy_version=run.policy_version,
-        event=EVENT,
         run=run.id,
         **counts,
         skipped=dict(run.skipped),

@@ -201,27 +201,18 @@ class Enqueuer:
 
     def _open(self, part: Part) -> Run | None:
         """The run, once something may be sent; None where it has ended. The lease is kept meanwhile. Raises Lost."""
-        while not (run := self._found()).ended:
-            why = self._why_wait(run)
+        while True:
+            live = self.waits.behind()
+            run = self._found()
+            if run.ended:
+                return None
+            why = live or _why_wait(run)
             if run.state is RunState.ENQUEUING and why != run.waits_for:
                 self._runs.note_wait(self.run_id, why)
             if run.state is RunState.ENQUEUING and not why:
                 return run
             self._idle()
             self._parts.renew(part, now=self.desk.now())
-        return None
-
-    def _why_wait(self, run: Run) -> str:
-        """Why nothing may be sent just now; empty where it may."""
-        if why := self.waits.behind():
-            return why
-        ahead = run.chunks - run.chunks_done
-        if ahead >= MOST_AHEAD:
-            return f"{ahead:,} messages are not worked yet"
-        spent_out = run.max_cost_usd is not None and run.spent_micros >= round(run.max_cost_usd * 1e6)
-        if run.over_budget and ahead and not spent_out:
-            return "all that it may cost is put aside for what was sent; what of it is not spent is free again soon"
-        return ""
 
     def _found(self) -> Run:
         if self.waits.stop.is_set():
@@ -233,6 +224,17 @@ class Enqueuer:
 
     def _idle(self) -> None:
         self.waits.idle(min(LOOK_SECONDS, self.lease_seconds / 3))
+
+
+def _why_wait(run: Run) -> str:
+    """What of its own a run waits for before more of it is sent; empty where it does not."""
+    ahead = run.chunks - run.chunks_done
+    if ahead >= MOST_AHEAD:
+        return f"{ahead:,} messages are not worked yet"
+    spent_out = run.max_cost_usd is not None and run.spent_micros >= round(run.max_cost_usd * 1e6)
+    if run.over_budget and ahead and not spent_out:
+        return "all that it may cost is put aside for what was sent; what of it is not spent is free again soon"
+    return ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,17 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 
+from tasks.detect.kind import Kind
+from tasks.rescan.kinds import kind_by_name
 from tasks.rescan.subject import Partition, Subject
 
 #: Days since the upload at which the bands of `newest` end, and bytes at which those of `largest` begin.
 DAYS, BYTES = (7, 30, 90, 365), (100_000_000, 10_000_000, 1_000_000, 100_000)
 NEWEST, OLDEST, LARGEST, MEDIA = "newest", "oldest", "largest", "media"
 ORDERS = (NEWEST, OLDEST, LARGEST, MEDIA)
-#: By the ends of keys: the band of `media`.
-VIDEOS, IMAGES = (
-    (".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm"),
-    (*(".jpg", ".jpeg", ".png", ".webp", ".gif", ".heic", ".heif", ".avif", ".bmp", ".tif", ".tiff"),),
-)
+_FILMS, _PICTURES = (Kind.VIDEO, Kind.FILM), (Kind.IMAGE, Kind.PICTURE)
 
 #: The band of a subject, from 0.
 Band = Callable[[Subject], int]
@@ -72,5 +70,5 @@ def _largest(subject: Subject) -> int:
 
 
 def _media(subject: Subject) -> int:
-    name = subject.key.lower()
-    return 0 if name.endswith(VIDEOS) else 1 if name.endswith(IMAGES) else 2
+    kind = kind_by_name(subject.key, subject.size)
+    return 0 if kind in _FILMS else 1 if kind in _PICTURES else 2

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from fleet import Fleet
 from interrupted import Crash, after_write, later, watched
 
+from tasks.aws.rows import rows_at
 from tasks.desk import Desk
 from tasks.intake.message import read_message
 from tasks.rescan.chunk import Chunk
 from tasks.rescan.chunk_rows import Chunks, Worked
-from tasks.rescan.enqueue import FOREIGN, Enqueuer, Waits
+from tasks.rescan.enqueue import FOREIGN, OVER_BUDGET, Enqueuer, Waits
 from tasks.rescan.run import Brief, Run, RunState
 from tasks.rescan.run_rows import NotNow, Runs
 from tasks.rescan.subject import Partition, Subject
@@ -32,8 +34,8 @@ class Made:
     spec: Mapping[str, Any] = field(default_factory=dict)
 
     def partitions(self) -> Iterator[Partition]:
-        for index, count in enumerate(self.counts):
-            yield Partition(id=f"p{index}", spec={"count": count})
+        for index, each in enumerate(self.counts):
+            yield Partition(id=f"p{index}", spec={"count": each})
 
     def read(self, partition: Partition, *, after: str = "") -> Iterator[tuple[Subject, str]]:
         for number in range(int(after or -1) + 1, partition.spec["count"]):
@@ -97,3 +99,105 @@ def test_it_may_die_between_any_two_writes(unserved: Fleet, unique: str) -> None
         number += 1
     # Dividing takes three; each part a lease, a checkpoint and a batch for each window, and its end; and all is sent.
     assert number - 1 == 3 + (1 + 2 * 2 + 1) + (1 + 2 + 1) + 1
+
+
+def test_two_enqueuers_share_a_run(unserved: Fleet, unique: str) -> None:
+    desk, source = unserved.desk, Made(unserved.settings.uploads_bucket, unique, counts=(9, 9, 9, 9, 9, 9))
+    run = started(desk)
+    with ThreadPoolExecutor(2) as hands:
+        for ended in [hands.submit(enqueuer(desk, run, source, me=me, window=2).run) for me in ("one", "two")]:
+            run = ended.result()
+    chunks = received(unserved, run)
+    assert keys(chunks) == expected(source)
+    assert len(chunks) == run.chunks  # nobody sent what the other had
+    assert (run.state, run.enqueued, run.parts_done) == (RunState.WORKING, 54, 6)
+    leases = rows_at(desk.aws, desk.settings.items_table, f"rescan/{run.id}", begins="partition/")
+    assert {row["lease_by"]["S"] for row in leases} == {"one", "two"}
+
+
+def test_whoever_has_lost_its_lease_writes_nothing_more(unserved: Fleet, unique: str) -> None:
+    """It was not dead, only slow; another has gone on meanwhile."""
+    desk, source = unserved.desk, Made(unserved.settings.uploads_bucket, unique, counts=(6,))
+    run, looks = started(desk), iter([False, True])
+
+    def overtaken() -> str:
+        if next(looks, False):
+            enqueuer(later(desk), run, source, me="other", window=3).run()
+        return ""
+
+    ended = enqueuer(desk, run, source, me="slow", window=3, behind=overtaken).run()
+    chunks = received(unserved, run)
+    assert (keys(chunks), len(chunks)) == (expected(source), 2 + 1)  # what the slow one sent last came once more
+    assert (ended.state, ended.enqueued, ended.chunks) == (RunState.WORKING, 6, 2)
+
+
+def test_nothing_is_sent_while_live_lanes_are_behind_and_the_run_says_so(unserved: Fleet, unique: str) -> None:
+    desk, source = unserved.desk, Made(unserved.settings.uploads_bucket, unique, counts=(6,))
+    run, seen = started(desk), list[tuple[str, int]]()
+    told = iter(["uploads is behind", "uploads is behind", ""])
+
+    def idle(_: float) -> None:
+        now = runs(desk).find(run.id)
+        assert now
+        seen.append((now.waits_for, now.enqueued))
+
+    ended = enqueuer(desk, run, source, window=6, behind=lambda: next(told, ""), idle=idle).run()
+    assert seen == [("uploads is behind", 0)] * 2
+    assert (ended.waits_for, ended.enqueued) == ("", 6)
+
+
+def test_a_pause_holds_and_a_cancellation_ends_it_in_the_midst(unserved: Fleet, unique: str) -> None:
+    desk, source = unserved.desk, Made(unserved.settings.uploads_bucket, unique, counts=(9,))
+    run, paused = started(desk), list[tuple[RunState, str, int]]()
+
+    def meanwhile() -> str:
+        now = runs(desk).find(run.id)
+        if now and now.enqueued == 3 and not paused:
+            runs(desk).pause(run.id, by="tester", why="lunch")
+        elif now and now.enqueued == 6:
+            runs(desk).cancel(run.id, at=desk.now())
+        return ""
+
+    def idle(_: float) -> None:
+        now = runs(desk).find(run.id)
+        assert now
+        paused.append((now.state, now.paused_why, now.enqueued))
+        runs(desk).resume(run.id)
+
+    ended = enqueuer(desk, run, source, window=3, behind=meanwhile, idle=idle).run()
+    assert paused == [(RunState.PAUSED, "lunch", 3)]
+    assert (ended.state, ended.enqueued) == (RunState.CANCELLED, 6)
+    assert keys(received(unserved, run)) == expected(source)[:6]
+    with pytest.raises(NotNow, match="is cancelled"):
+        runs(desk).resume(run.id)
+
+
+def test_a_run_sends_no_more_objects_than_it_may(unserved: Fleet, unique: str) -> None:
+    desk, source = unserved.desk, Made(unserved.settings.uploads_bucket, unique, counts=(9, 9, 9))
+    run = started(desk, max_items=13)
+    with ThreadPoolExecutor(3) as hands:
+        for ended in [hands.submit(enqueuer(desk, run, source, me=me, window=4).run) for me in "abc"]:
+            run = ended.result()
+    chunks = received(unserved, run)
+    assert len(keys(chunks)) == run.enqueued == 13
+    assert (run.state, run.parts_done) == (RunState.WORKING, 3)
+
+
+def test_nothing_that_may_cost_is_sent_once_the_budget_is_spent(unserved: Fleet, unique: str) -> None:
+    desk, source = unserved.desk, Made(unserved.settings.uploads_bucket, unique, counts=(9,))
+    run, chunks = started(desk, max_cost_usd=0.5), Chunks(desk.aws, desk.settings.items_table)
+
+    def idle(_: float) -> None:
+        """A worker ends one message, at what was put aside for it."""
+        row = next(row for row in chunks.all(run.id) if row.body)
+        assert chunks.close(run.id, row.id, Worked(at=desk.now(), spent_micros=500_000, released_micros=500_000))
+
+    def behind() -> str:
+        now = runs(desk).find(run.id)
+        if now and now.enqueued == 3 and not now.committed_micros:
+            runs(desk).add(run.id, committed_micros=500_000)
+        return ""
+
+    ended = enqueuer(desk, run, source, window=3, idle=idle, behind=behind).run()
+    assert (ended.enqueued, ended.skipped, ended.usd) == (3, {OVER_BUDGET: 6}, 0.5)
+    assert not chunks.close(run.id, next(chunks.all(run.id)).id, Worked(at=desk.now(), tally={"detected": 3}))
