@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 RUN := $(BIN)/python -m deploy.local
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up cloud test chaos bench check fmt lint types lock clean
+.PHONY: help setup demo up cloud test chaos bench check fmt lint types lock release clean
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -38,8 +38,13 @@ lock: $(VENV)/.dev ## pin the newest allowed versions, with hashes
 	@$(COMPILE) --extra local --extra console --extra setup --constraint requirements-dev.lock --output-file requirements.lock pyproject.toml
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 
+release: $(VENV)/.dev ## build dist/, which the instances of deploy/fleet-ec2.yaml install
+	@rm -rf dist && $(BIN)/uv build --quiet --wheel --no-build-isolation --python $(BIN)/python --out-dir dist
+	@$(COMPILE) --constraint requirements-dev.lock --output-file dist/requirements.lock pyproject.toml
+	@cp deploy/ec2/* dist
+
 clean: ## remove the venv and what the local cloud wrote
-	@rm -rf $(VENV) .modfleet .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) .modfleet dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # ---- installation: exactly what the lock files say, by hash ----
 

@@ -48,9 +48,14 @@ class Group:
         return LANES[self.lanes[0]].concurrency
 
     @property
+    def rate(self) -> float:
+        """Messages a second that one worker does, while nothing throttles it."""
+        return self.concurrency / (self.items * self.item_seconds)
+
+    @property
     def backlog(self) -> int:
         """Messages, waiting or being worked on, for each worker: what target tracking holds."""
-        return max(1, math.floor(self.promise * self.concurrency / (self.items * self.item_seconds)))
+        return max(1, math.floor(self.promise * self.rate))
 
     @property
     def ceiling(self) -> int:

@@ -37,6 +37,7 @@ from worker.otel import NoOpenTelemetry
 from worker.policy import policy_app
 from worker.restore import restore
 from worker.review import review_app
+from worker.scaling import scaling
 from worker.submit import submit
 from worker.takedowns import takedowns
 from worker.terminal import WRONG, AsJson, lane_names, open_desk, print_json, stop
@@ -57,6 +58,7 @@ app.add_typer(deploy_app, name="deploy")
 app.command()(top)
 app.command()(takedowns)
 app.command()(cost)
+app.command()(scaling)
 app.command()(submit)
 app.command()(restore)
 app.command()(report)
