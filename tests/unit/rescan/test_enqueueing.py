@@ -1,0 +1,135 @@
+"""A rescan's messages, its order, its pace, and what it waits for: each without a cloud."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from tasks.intake.message import NotAMessage, read_message
+from tasks.rescan.behind import Live, why_behind
+from tasks.rescan.chunk import BILLED_BYTES, MOST_TO_DETECT, Chunk, packed, write_chunk
+from tasks.rescan.order import ORDERS, band_of, banded, bands, unbanded
+from tasks.rescan.pace import Pace
+from tasks.rescan.subject import Partition, Subject
+
+NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
+#: What SQS takes in a message. https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+TAKEN = ({0x9, 0xA, 0xD}, range(0x20, 0xD800), range(0xE000, 0xFFFE), range(0x10000, 0x110000))
+
+subjects = some.builds(
+    Subject,
+    bucket=some.sampled_from(["uploads", "more-uploads"]),
+    key=some.text(some.characters(exclude_categories=["Cs"]), min_size=1, max_size=1024),
+    version_id=some.none() | some.text("abcXYZ019._-", min_size=1, max_size=1024),
+    etag=some.text("0123456789abcdef-", max_size=40),
+    size=some.integers(-1, 50 * 10**12),
+    modified_at=some.none() | some.integers(1, 4 * 10**9).map(lambda at: datetime.fromtimestamp(at, UTC)),
+)
+
+
+@given(some.lists(subjects, min_size=1, max_size=150), some.booleans())
+def test_every_subject_is_in_one_message_that_sqs_takes_and_bills_once(found: list[Subject], redecide: bool) -> None:
+    groups = list(packed(found, redecide=redecide))
+    assert sorted(map(repr, (each for group in groups for each in group))) == sorted(map(repr, found))
+    for group in groups:
+        chunk = Chunk(run_id="20261101T120000-abcd", id="0.000123.00045-0000017", subjects=group, redecide=redecide)
+        body = write_chunk(chunk)
+        assert read_message(body) == chunk
+        assert len(body.encode()) <= BILLED_BYTES
+        assert all(any(ord(each) in some for some in TAKEN) for each in body)
+        assert redecide or len(group) <= MOST_TO_DETECT
+
+
+def test_as_many_as_fit_go_into_one_message() -> None:
+    found = [Subject(bucket="uploads", key=f"photos/{n:06d}.jpg", version_id="v" * 32, size=n) for n in range(2000)]
+    first, *_ = groups = list(packed(found, redecide=True))
+    assert len(groups) == 3
+    body = write_chunk(Chunk(run_id="r" * 20, id="c" * 20, subjects=first, redecide=True))
+    assert BILLED_BYTES - 1024 < len(body.encode()) <= BILLED_BYTES
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"subjects": []},
+        {"subjects": [["key", "", "", -2, 0]]},
+        {"subjects": [["", "", "", 1, 0]]},
+        {"subjects": [["key", "", "", 1]]},
+        {"run": "../../etc"},
+        {"bucket": ""},
+        {"redecide": "perhaps"},
+    ],
+)
+def test_a_message_that_modfleet_did_not_write_is_none(wrong: dict[str, object]) -> None:
+    right = {"modfleet": "rescan", "run": "r-1", "chunk": "0-1", "redecide": True, "bucket": "uploads"}
+    right |= {"subjects": [["key", "", "", 1, 0]]}
+    assert isinstance(read_message(json.dumps(right)), Chunk)
+    with pytest.raises(NotAMessage, match="the rescan is not as modfleet writes it"):
+        read_message(json.dumps(right | wrong))
+
+
+@pytest.mark.parametrize(
+    ("live", "why"),
+    [
+        (Live(lane="uploads", waiting=0, rate=0.0, age=None), ""),
+        (Live(lane="uploads", waiting=600, rate=10.0, age=60.0), ""),
+        (Live(lane="uploads", waiting=601, rate=10.0, age=1.0), "uploads is behind: 601 messages wait, some 60 s"),
+        (Live(lane="uploads", waiting=1, rate=0.0, age=None), "no worker takes them"),
+        (Live(lane="video", waiting=0, rate=10.0, age=61.0), "video is behind: messages waited 61 s of late"),
+        (Live(lane="rulings", waiting=None, rate=10.0, age=1.0), "its queue does not answer"),
+    ],
+)
+def test_a_rescan_waits_while_a_live_lane_is_behind(live: Live, why: str) -> None:
+    told = why_behind([live], within=60.0)
+    assert why in told
+    assert bool(told) is bool(why)
+    assert why_behind([live], within=0.0) == ""
+
+
+def test_a_rescan_waits_while_a_breaker_is_open_whatever_else_is_allowed() -> None:
+    assert why_behind([], down=["s3", "rekognition"], within=0.0).count("breaker") == 2
+
+
+def aged(days: float | None) -> Subject:
+    return Subject(bucket="b", key="k", modified_at=None if days is None else NOON - timedelta(days=days))
+
+
+def test_bands_go_by_age_by_size_and_by_kind_and_what_is_unknown_comes_last() -> None:
+    newest, oldest, largest, media = (band_of(order, at=NOON) for order in ORDERS)
+    ages = [aged(days) for days in (-1, 6.9, 7, 100, 364, 366, None)]
+    assert [newest(each) for each in ages] == [0, 0, 1, 3, 3, 4, 4]
+    assert [oldest(each) for each in ages] == [4, 4, 3, 1, 1, 0, 4]
+    sizes = [Subject(bucket="b", key="k", size=size) for size in (10**9, 10**8, 10**8 - 1, 10**5, 1, -1)]
+    assert [largest(each) for each in sizes] == [0, 0, 1, 3, 4, 4]
+    keys = [Subject(bucket="b", key=key) for key in ("a.MP4", "a.webm", "b.jpg", "c.webp", "d.txt", "e")]
+    assert [media(each) for each in keys] == [0, 0, 1, 1, 2, 2]
+    assert [bands(order) for order in ("", *ORDERS)] == [1, 5, 5, 5, 3]
+
+
+def test_the_first_band_of_every_part_sorts_before_the_second_of_any() -> None:
+    parts = [Partition(id=f"{n:04d}", spec={"n": n}) for n in range(12)]
+    made = list(banded(parts, "media"))
+    assert [each.id for each in made] == sorted(each.id for each in made)
+    assert [unbanded(each) for each in made] == [(part, band) for band in range(3) for part in parts]
+    assert [unbanded(each) for each in banded(parts, "")] == [(part, None) for part in parts]
+
+
+def test_no_more_objects_are_sent_in_a_second_than_may_be() -> None:
+    now, slept = [100.0], list[float]()
+
+    def sleep(seconds: float) -> None:
+        slept.append(round(seconds, 6))
+        now[0] += seconds
+
+    pace = Pace(10.0, clock=lambda: now[0], sleep=sleep)
+    pace.take(20)
+    pace.take(5)
+    now[0] += 60.0  # what was not sent then is not sent on top of what may be now
+    pace.take(10)
+    assert slept == [2.0, 0.5, 1.0]
+    Pace(None, sleep=sleep).take(10**9)
+    assert len(slept) == 3
