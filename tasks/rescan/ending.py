@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from tasks.desk import Desk
 from tasks.record.entries import command_entry
@@ -36,10 +37,10 @@ def is_over(run: Run) -> bool:
     return run.state is RunState.WORKING and run.chunks_done == run.chunks and not run.waiting
 
 
-def entry_of(run: Run) -> dict[str, object]:
+def entry_of(run: Run) -> dict[str, Any]:
     """What the audit log says of a run's end; built again it is the same entry."""
     assert run.ended_at is not None  # set by whoever took the end
-    counts = {"read": run.read, "enqueued": run.enqueued, "messages": run.chunks, "usd": run.usd}
+    counts: dict[str, Any] = {"read": run.read, "enqueued": run.enqueued, "messages": run.chunks, "usd": run.usd}
     return command_entry(
         command="rescan done",
         by="machine",
