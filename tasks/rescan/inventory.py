@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -12,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tasks.aws.session import Aws
 from tasks.rescan.inventory_columns import groups_of, read_columns
 from tasks.rescan.inventory_csv import Row, read_csv
-from tasks.rescan.s3_file import Hashing, S3File, in_blocks
+from tasks.rescan.s3_file import BLOCK, Hashing, S3File, in_blocks
 from tasks.rescan.subject import Partition, Subject, Unreadable
 
 #: Bytes of a manifest; one of a billion objects names some thousand files.
@@ -60,6 +61,10 @@ class Inventory:
     def spec(self) -> dict[str, Any]:
         """As `tasks.rescan.source.source_of` reads it."""
         return {"source": self.name, "manifest": self.location, "etag": self.etag}
+
+    def requests(self, items: int) -> dict[str, float]:  # noqa: ARG002  # its files say it better
+        """A block each."""
+        return {"s3.GetObject": sum(math.ceil(file.size / BLOCK) for file in self.manifest.files)}
 
     def partitions(self) -> Iterator[Partition]:
         """A part for each file; for each 64 MB or so of one whose rows stand in groups. Raises Fault, Unreadable."""

@@ -43,6 +43,10 @@ class KeyFile:
         """As `tasks.rescan.source.source_of` reads it."""
         return {"source": self.name, "path": self.path, "bucket": self.bucket, "columns": self.columns}
 
+    def requests(self, items: int) -> dict[str, float]:  # noqa: ARG002  # a few at most
+        """None that count."""
+        return {}
+
     def partitions(self) -> Iterator[Partition]:
         """So many lines each, once every line has been read: a file with a bad one is no source. Raises Unreadable."""
         with self._open(0) as (file, mark):

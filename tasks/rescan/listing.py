@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -37,6 +38,10 @@ class Listing:
     def spec(self) -> dict[str, Any]:
         """As `tasks.rescan.source.source_of` reads it."""
         return {"source": self.name, "bucket": self.bucket, "prefix": self.prefix, "versioned": self.versioned}
+
+    def requests(self, items: int) -> dict[str, float]:
+        """A page of a thousand each; versions that are not current take more."""
+        return {"s3.ListObjectVersions" if self.versioned else "s3.ListObjectsV2": math.ceil(items / self.page)}
 
     def partitions(self) -> Iterator[Partition]:
         """Ranges of keys, the upper end included, that together are all there is and will be under the prefix.

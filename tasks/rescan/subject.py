@@ -50,6 +50,9 @@ class Source(Protocol):
     def spec(self) -> Mapping[str, Any]:
         """What `tasks.rescan.source.source_of` makes it again from, as JSON. It goes on the run's row."""
 
+    def requests(self, items: int) -> dict[str, float]:
+        """`service.Operation` -> how many it takes to read it once, being of so many subjects; as far as is known."""
+
     def partitions(self) -> Iterator[Partition]:
         """Its parts, found on the way."""
 

@@ -8,7 +8,7 @@ import math
 Z95 = 1.959964
 
 
-def wilson(hits: int, of: int) -> tuple[float, float]:
+def wilson(hits: float, of: float) -> tuple[float, float]:
     """Between which shares (0-1) the true one lies, in 95 of 100 cases; all of them where nothing was counted.
 
     Wilson's score interval: right for few, and for shares near 0 and 1.
