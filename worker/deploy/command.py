@@ -15,6 +15,7 @@ from tasks.aws.deployer import connect_deployer
 from tasks.aws.faults import Fault
 from tasks.aws.identity import caller_arn
 from worker.deploy.changes import in_words, losses
+from worker.deploy.doctor import doctor
 from worker.deploy.fleet import Fleet, Outlook, feeds_back, usual_parts
 from worker.deploy.order import PARTS, Unset, check_chosen, in_order, parse_set
 from worker.deploy.settings_file import all_outputs, lacking, lines_of, settings_of, write_settings
@@ -27,6 +28,8 @@ _NAMES = ", ".join(PARTS)
 deploy_app = typer.Typer(
     no_args_is_help=True, help="Put a fleet into your AWS account: plan, make, follow one object through, remove."
 )
+
+deploy_app.command("doctor")(doctor)
 
 Parts = Annotated[list[str] | None, typer.Argument(help=f"Stacks: {_NAMES}; by default those that are there.")]
 Prefix = Annotated[str, typer.Option(help="The first word of every name; two fleets in one account need two.")]
