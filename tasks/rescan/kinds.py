@@ -19,4 +19,5 @@ def kind_by_name(key: str, size: int) -> Kind:
     """The kind that a key's end tells of; `size` is in bytes, -1 where it is not known."""
     if size == 0:
         return Kind.EMPTY
-    return SUFFIXES.get(key[key.rfind(".") + 1 :].lower(), Kind.UNKNOWN)
+    _, dot, end = key.rpartition(".")
+    return SUFFIXES.get(end.lower(), Kind.UNKNOWN) if dot else Kind.UNKNOWN
