@@ -27,6 +27,8 @@ from tasks.intake.message import (
 )
 from tasks.intake.submission import Submission
 from tasks.outcome import Done, Outcome, Parked, Retry, Skipped, backoff, outcome_of
+from tasks.rescan.chunk import Chunk
+from tasks.rescan.work import work as rescan
 from tasks.review.asking import ask
 from tasks.review.carry_out import carry_out
 from tasks.submit import submit
@@ -68,6 +70,8 @@ def _works_of(desk: Desk, message: Message, *, attempt: int) -> list[Callable[[]
         return [*checks] or [partial(Skipped, "no video waits for this job")]
     if isinstance(message, RulingGiven | Asked):
         return [partial(_do_for_people, desk, message)]
+    if isinstance(message, Chunk):
+        return [partial(rescan, desk, message, attempt=attempt, guard=partial(_guarded, attempt=attempt))]
     if isinstance(message, Submission):
         return [partial(submit, desk, message, attempt=attempt)]
     return [partial(pipeline.moderate, desk, item, attempt=attempt) for item in message.items]

@@ -120,12 +120,17 @@ def _seen(desk: Desk, post: Item, found: Found) -> Parts | Later:
         return _refused("post-nested", item.key)
     if standing.status is Status.PENDING:
         return _busy(desk, post, item.key)
-    verdict = {Status.REJECTED: "rejected", Status.HELD: "held"}.get(standing.status)
     return Parts(
         items=() if standing.status is Status.REJECTED else (item,),
-        findings=(*_verdict(verdict, item.key), *_context(standing)),
+        findings=seen_in(standing),
         detectors=dict(standing.detectors),
     )
+
+
+def seen_in(part: Standing) -> tuple[Finding, ...]:
+    """What a part that is decided says in its post: its own verdict, and what was seen in it."""
+    verdict = {Status.REJECTED: "rejected", Status.HELD: "held"}.get(part.status)
+    return (*_verdict(verdict, part.item.key), *_context(part))
 
 
 def _absent(desk: Desk, post: Item, key: str) -> Parts | Later:

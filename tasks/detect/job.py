@@ -43,7 +43,13 @@ def start_job(desk: Desk, item: Item, *, alone: bool = False) -> Job:
     if desk.slots and not desk.slots.acquire(item.id):
         return Job("")
     try:
-        job_id = start_video(desk.aws, item, floor=desk.settings.floor_confidence, channel=channel_of(desk))
+        job_id = start_video(
+            desk.aws,
+            item,
+            floor=desk.settings.floor_confidence,
+            channel=channel_of(desk),
+            once_more=desk.rescan.id if desk.rescan else "",
+        )
     except Full:
         free_slot(desk, item)
         return Job("")

@@ -51,8 +51,10 @@ class VideoAnswer:
     failed: bool = False
 
 
-def start_video(aws: Aws, item: Item, *, floor: float, channel: Channel | None = None) -> str:
+def start_video(aws: Aws, item: Item, *, floor: float, channel: Channel | None = None, once_more: str = "") -> str:
     """Start a job on this version of the video, or get the one that this item started before; its JobId.
+
+    `once_more` names the rescan for which another job than an upload's is to look.
 
     Raises Full when every job slot of the account is taken, Unreadable (`video-size`, `s3-object`), Gone,
     and what every call raises.
@@ -65,7 +67,7 @@ def start_video(aws: Aws, item: Item, *, floor: float, channel: Channel | None =
             aws.rekognition.start_content_moderation,
             Video={"S3Object": s3_object(item)},
             MinConfidence=floor,
-            ClientRequestToken=request_token(item, floor=floor, channel=channel),
+            ClientRequestToken=request_token(item, floor=floor, channel=channel, once_more=once_more),
             JobTag=item.id,
             **_told(channel),
         )
@@ -74,13 +76,14 @@ def start_video(aws: Aws, item: Item, *, floor: float, channel: Channel | None =
     return str(answer["JobId"])
 
 
-def request_token(item: Item, *, floor: float, channel: Channel | None = None) -> str:
+def request_token(item: Item, *, floor: float, channel: Channel | None = None, once_more: str = "") -> str:
     """The token that makes a second start the same start: 64 hex digits.
 
     Rekognition refuses a token that it knows with other parameters, so the floor and the channel are part of it.
     """
     told = f" {channel.topic_arn} {channel.role_arn}" if channel else ""
-    return hashlib.sha256(f"{item.id} {floor}{told}".encode()).hexdigest()
+    again = f" {once_more}" if once_more else ""
+    return hashlib.sha256(f"{item.id} {floor}{told}{again}".encode()).hexdigest()
 
 
 def _told(channel: Channel | None) -> dict[str, Any]:

@@ -23,7 +23,7 @@ class Ended:
     entries: tuple[Mapping[str, Any], ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Waits:
     """A subject that has not: in how many seconds to come back for it; `counts` where something was tried in vain."""
 
