@@ -31,6 +31,7 @@ from tasks.desk import Desk
 from tasks.intake.message import Uploads, read_message
 from tasks.record.audit import GENESIS, line_hash
 from tasks.record.standing import Standing, Status
+from tests.contract.command import Said, run
 from worker.wiring import wire
 
 #: Seconds between two looks at something that another process does.
@@ -242,6 +243,10 @@ class Fleet:
         keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
         bodies = [self._bytes(self.settings.audit_bucket, key) or b"" for key in keys]
         return [json.loads(line) for body in bodies for line in body.splitlines()]
+
+    def modfleet(self, *words: str) -> Said:
+        """Run `modfleet WORDS` on this fleet's cloud."""
+        return run(self.cloud.child_environment(), *words)
 
     # ---- queues ----
 

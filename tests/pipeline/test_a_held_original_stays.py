@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
-from pathlib import Path
 
 import pytest
 import yaml
@@ -132,13 +129,9 @@ def test_what_has_no_original_in_quarantine_cannot_be_held(desk: Desk, unserved:
 
 
 def test_a_person_types_it(rejected: Put, recorded: Callable[[], Standing], unserved: Fleet) -> None:
-    program, environment = Path(sys.executable).parent / "modfleet", unserved.cloud.child_environment()
-
     def type_in(*words: str) -> tuple[int, str]:
-        command = [program, "hold", words[0], rejected.location, "--why", "case 17", *words[1:]]
-        wide = environment | {"COLUMNS": "200"}
-        done = subprocess.run(command, env=wide, capture_output=True, text=True, check=False, timeout=60)
-        return done.returncode, done.stdout
+        done = unserved.modfleet("hold", words[0], rejected.location, "--why", "case 17", *words[1:])
+        return done.code, done.out
 
     assert type_in("add", "--until", "2020-01-01")[0] == 2
     assert type_in("add", "--until", "2031-05-01") == (

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
@@ -121,8 +118,8 @@ def test_what_stays_public_is_parked_with_its_reason_and_a_replay_ends_it(
     standing = standing_of(unserved, cached)
     assert (standing.status, "hide" in standing.receipts) == (Status.PENDING, True)
 
-    said = modfleet(unserved, "dlq", "replay", "--lane", "uploads", "--reason", reason)
-    assert "1 of 1 replayed" in said
+    said = unserved.modfleet("dlq", "replay", "--lane", "uploads", "--reason", reason)
+    assert "1 of 1 replayed" in said.out
     (body,) = [body for body in unserved.drain(unserved.settings.queue_url("uploads")) if cached.key in body]
     healthy = later(forgetful(unserved.desk), seconds=PATIENCE + 2)
     if trouble == "it is never forgotten":
@@ -143,11 +140,3 @@ def delivery(fleet: Fleet, body: str, attempt: int) -> Delivery:
     return Delivery(
         lane="uploads", message_id=message["MessageId"], receipt=message["ReceiptHandle"], attempt=attempt, body=body
     )
-
-
-def modfleet(fleet: Fleet, *words: str) -> str:
-    command = [str(Path(sys.executable).parent / "modfleet"), *words]
-    environment = fleet.cloud.child_environment() | {"COLUMNS": "200"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode == 0, done.stderr
-    return done.stdout

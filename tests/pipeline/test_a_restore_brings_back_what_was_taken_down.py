@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from fleet import Fleet, Put, said
@@ -235,11 +232,10 @@ def test_the_command_looks_until_its_time_is_up_and_then_the_next_one_goes_on(un
 def test_a_person_types_it_and_the_public_has_it_back(unserved: Fleet, unique: str) -> None:
     upload = unserved.put(f"feed/{unique}", BODY)
     taken_down(unserved, forgetful(unserved.desk), upload, "rejected")
-    command = [Path(sys.executable).parent / "modfleet", "restore", upload.location, "--why", "the policy was wrong"]
-    environment = unserved.cloud.child_environment() | {"COLUMNS": "200"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
-    assert (done.returncode, done.stdout) == (0, f"{upload.location} is restored\n"), done.stderr
+    words = ("restore", upload.location, "--why", "the policy was wrong")
+    done = unserved.modfleet(*words)
+    assert (done.code, done.out) == (0, f"{upload.location} is restored\n"), done.err
     assert unserved.public(upload.key) == (200, BODY)
-    again = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
-    assert (again.returncode, again.stdout) == (0, done.stdout)
+    again = unserved.modfleet(*words)
+    assert (again.code, again.out) == (0, done.out)
     assert len(said(unserved.audit_lines(), upload, "restore")) == 1

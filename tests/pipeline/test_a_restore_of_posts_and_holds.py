@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -180,7 +178,7 @@ def test_the_same_bytes_are_looked_at_anew_after_a_restore_and_no_longer_once_th
         third = unserved.put(f"feed/{unique}/3", body)
         assert judged(unserved, third).status is Status.REJECTED
     assert made, "it was looked at"
-    typed(unserved, "restore", third.location, "--why", "art", "--confirm-fine")
+    unserved.modfleet("restore", third.location, "--why", "art", "--confirm-fine")
     with asked(unserved) as made:
         assert judged(unserved, unserved.put(f"feed/{unique}/4", body)).status is Status.ALLOWED
     assert not made
@@ -191,21 +189,13 @@ def test_what_a_list_has_taken_down_comes_back_with_a_word_about_the_list(
 ) -> None:
     body = picture()
     (tmp_path / "bad").write_bytes(body)
-    typed(unserved, "known", "add", "confirmed-violating", str(tmp_path / "bad"), "--reason", "an order")
+    unserved.modfleet("known", "add", "confirmed-violating", str(tmp_path / "bad"), "--reason", "an order")
     put = unserved.put(f"feed/{unique}", body)
     assert judged(unserved, put).status is Status.REJECTED
-    said = typed(unserved, "restore", put.location, "--why", "the order was lifted")
-    assert "it is on the list confirmed-violating" in said.stderr
+    said = unserved.modfleet("restore", put.location, "--why", "the order was lifted")
+    assert "it is on the list confirmed-violating" in said.err
     again = unserved.put(f"feed/{unique}/again", body)
     assert judged(unserved, again).status is Status.REJECTED
-    said = typed(unserved, "restore", again.location, "--why", "the order was lifted", "--confirm-fine")
-    assert "is on the list" not in said.stderr
+    said = unserved.modfleet("restore", again.location, "--why", "the order was lifted", "--confirm-fine")
+    assert "is on the list" not in said.err
     assert judged(unserved, unserved.put(f"feed/{unique}/once more", body)).status is Status.ALLOWED
-
-
-def typed(fleet: Fleet, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [str(Path(sys.executable).parent / "modfleet"), *words]
-    environment = fleet.cloud.child_environment() | {"COLUMNS": "200"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode == 0, done.stderr
-    return done

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,7 +13,6 @@ import pytest
 from counted import asked, elsewhere, judged
 from fleet import Fleet, assert_chains_hold
 
-from deploy.local.children import clean_environment
 from tasks.decide.policy_file import parse_policy
 from tasks.record.standing import Status
 
@@ -29,16 +25,9 @@ def known(unserved: Fleet) -> Modfleet:
     """Run `modfleet known WORDS --json`, which must succeed; gives what it says."""
 
     def run(*words: str, code: int = 0) -> Any:
-        done = subprocess.run(
-            [Path(sys.executable).parent / "modfleet", "known", *words],
-            env=clean_environment() | unserved.cloud.environment | {"COLUMNS": "200"},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-        assert done.returncode == code, done.stderr
-        return json.loads(done.stdout) if "--json" in words else done.stdout + done.stderr
+        done = unserved.modfleet("known", *words)
+        assert done.code == code, done.err
+        return done.json if "--json" in words else done.out + done.err
 
     return run
 

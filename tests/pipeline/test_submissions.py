@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -253,18 +250,11 @@ def test_a_real_worker_takes_a_submitted_violation_down(served: Fleet, unique: s
 
 
 def test_the_command_waits_for_the_verdict_and_prints_it(served: Fleet, unique: str) -> None:
-    said = modfleet(
-        served, "submit", "--content-id", unique, "--surface", "feed", "--text", VIOLATION, "--wait", "--json"
+    said = served.modfleet(
+        "submit", "--content-id", unique, "--surface", "feed", "--text", VIOLATION, "--wait", "--json"
     )
-    assert said.returncode == 0, said.stderr
-    shown = json.loads(said.stdout)
+    assert said.code == 0, said.err
+    shown = said.json
     assert (shown["status"], shown["content_id"]) == ("rejected", unique)
-    again = modfleet(served, "submit", "--content-id", unique, "--surface", "feed", "--text", VIOLATION, "--wait")
-    assert (again.returncode, unique in again.stdout, "rejected" in again.stdout) == (0, True, True)
-
-
-def modfleet(fleet: Fleet, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run `modfleet WORDS` on a fleet's cloud."""
-    command = [str(Path(sys.executable).parent / "modfleet"), *words]
-    environment = fleet.cloud.child_environment() | {"COLUMNS": "200"}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=90)
+    again = served.modfleet("submit", "--content-id", unique, "--surface", "feed", "--text", VIOLATION, "--wait")
+    assert (again.code, unique in again.out, "rejected" in again.out) == (0, True, True)
