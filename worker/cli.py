@@ -35,6 +35,7 @@ from worker.meter import Meter
 from worker.metrics import Registry
 from worker.otel import NoOpenTelemetry
 from worker.policy import policy_app
+from worker.rescan import rescan_app
 from worker.restore import restore
 from worker.review import review_app
 from worker.scaling import scaling
@@ -52,6 +53,7 @@ app.add_typer(dlq_app, name="dlq")
 app.add_typer(known_app, name="known")
 app.add_typer(policy_app, name="policy")
 app.add_typer(audit_app, name="audit")
+app.add_typer(rescan_app, name="rescan")
 app.add_typer(review_app, name="review")
 app.add_typer(appeal_app, name="appeal")
 app.add_typer(deploy_app, name="deploy")

@@ -144,7 +144,9 @@ def tell(run: Run, *, as_json: bool) -> None:
         print_json(shown(run))
         return
     print_status(Console(), run)
-    if not run.ended:
+    if run.state is RunState.PAUSED:
+        say(f"`modfleet rescan resume {run.id}` goes on", style="bright_black")
+    elif not run.ended:
         say(f"`modfleet rescan status {run.id} --watch` shows how workers get on with it", style="bright_black")
 
 

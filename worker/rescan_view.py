@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -23,6 +23,7 @@ from rich.text import Text
 
 from tasks.rescan.run import Brief, Run, RunState
 from tasks.rescan.tally import tally_of
+from worker.console.wording import lasting
 from worker.cost import dollars
 from worker.plot import printable
 
@@ -83,14 +84,13 @@ def print_plan(console: Console, brief: Brief) -> None:
     table = Table(box=None, header_style="bright_black", pad_edge=False)
     for title, justify in (("", "left"), ("expected", "right"), ("from", "right"), ("to", "right")):
         table.add_column(title, justify=justify)  # type: ignore[arg-type]  # one of its literals
-    for name, said in _plan_rows(plan):
-        shows = dollars if name.startswith("$") else _number
-        cells = (shows(said["expected"]), shows(said["low"]), shows(said["high"]))
-        table.add_row(escape(name.removeprefix("$")), *(cells if said["low"] != said["high"] else (cells[0], "", "")))
+    for name, said, shows in _plan_rows(plan):
+        cells = [shows(said[end]) for end in ("expected", "low", "high")]
+        table.add_row(escape(name), *(cells if said["low"] != said["high"] else cells[:1]))
     console.print(table)
     limits = {"at most": dollars(brief.max_cost_usd) if brief.max_cost_usd is not None else ""}
     limits |= {"objects at most": f"{brief.max_items:,}" if brief.max_items else ""}
-    limits |= {"hours are bound by": str(plan["limited_by"]), "gigabytes copied": str(plan["gigabytes_copied"])}
+    limits |= {"time is bound by": str(plan["limited_by"]), "gigabytes copied": str(plan["gigabytes_copied"])}
     for name, limit in limits.items():
         if limit:
             console.print(f"[bright_black]{name}[/] {escape(limit)}", highlight=False)
@@ -100,21 +100,20 @@ def print_plan(console: Console, brief: Brief) -> None:
     console.print(f"under {brief.policy_version}; {acts}", highlight=False)
 
 
-def _plan_rows(plan: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, float]]]:
-    """Its lines; what is of dollars begins with one."""
-    for kind, count in plan["kinds"].items():
-        yield kind, dict.fromkeys(("low", "expected", "high"), count)
-    yield from plan["ways"].items()
-    yield from ((f"  {why}", said) for why, said in plan["whys"].items())
-    yield from ((f"detect {kind}", said) for kind, said in plan["detect"].items())
-    yield "messages", plan["messages"]
-    yield "hours", plan["hours"]
-    yield "$dollars", plan["usd"]
-    yield from ((f"$  {name}", said) for name, said in plan["usd_by"].items())
+def _plan_rows(plan: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, float], Callable[[float], str]]]:
+    """Its lines: a name, an estimate, and how to write it. What there is none of is left out."""
+    kinds = {kind: dict.fromkeys(("low", "expected", "high"), count) for kind, count in plan["kinds"].items()}
+    groups = {"by name": kinds, "to do": plan["ways"], "because": plan["whys"], "to look at": plan["detect"]}
+    for group, lines in groups.items():
+        yield from ((f"{group}: {name}", said, _number) for name, said in lines.items() if said["high"])
+    yield "messages", plan["messages"], _number
+    yield "time", plan["hours"], lambda hours: lasting(hours * 3600)
+    yield "dollars", plan["usd"], dollars
+    yield from ((f"  {name}", said, dollars) for name, said in plan["usd_by"].items() if said["high"])
 
 
 def _number(count: float) -> str:
-    return f"{count:,.0f}" if count >= 10 or count == int(count) else f"{count:.2f}"
+    return f"{count:,.0f}"
 
 
 def print_list(console: Console, runs: Sequence[Run]) -> None:
