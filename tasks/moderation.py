@@ -70,11 +70,15 @@ def _works_of(desk: Desk, message: Message, *, attempt: int) -> list[Callable[[]
         return [*checks] or [partial(Skipped, "no video waits for this job")]
     if isinstance(message, RulingGiven | Asked):
         return [partial(_do_for_people, desk, message)]
-    if isinstance(message, Chunk):
-        return [partial(rescan, desk, message, attempt=attempt, guard=partial(_guarded, attempt=attempt))]
-    if isinstance(message, Submission):
-        return [partial(submit, desk, message, attempt=attempt)]
+    if isinstance(message, Submission | Chunk):
+        return [partial(_do_whole, desk, message, attempt=attempt)]
     return [partial(pipeline.moderate, desk, item, attempt=attempt) for item in message.items]
+
+
+def _do_whole(desk: Desk, message: Submission | Chunk, *, attempt: int) -> Outcome:
+    if isinstance(message, Submission):
+        return submit(desk, message, attempt=attempt)
+    return rescan(desk, message, attempt=attempt, guard=partial(_guarded, attempt=attempt))
 
 
 def _do_for_people(desk: Desk, message: RulingGiven | Asked) -> Outcome:
