@@ -57,7 +57,7 @@ def assert_nothing_left(fleet: Fleet, *, parked: int = 0) -> None:
     """Every queue runs empty, and nothing but what is expected was parked."""
     settings = fleet.settings
     for lane in LANES:
-        until(lambda lane=lane: not fleet.depth(settings.queue_url(lane)), what=f"the end of {lane}", within=20.0)  # type: ignore[misc]
+        until(lambda lane=lane: not fleet.depth(settings.queue_url(lane)), what=f"the end of {lane}")  # type: ignore[misc]
     letters = [letter for lane in LANES for letter in fleet.take(settings.dead_letter_url(lane))]
     assert len(letters) == parked, [letter.get("MessageAttributes") for letter in letters]
 

@@ -43,6 +43,7 @@ def test_messages_that_are_handed_over_again_after_their_delete_are_done_once(st
     assert rule.struck > 3
 
 
+@pytest.mark.chaos
 def test_of_two_uploads_of_a_key_the_newer_one_counts_whatever_comes_first(storm: Storm) -> None:
     pairs = [_twice(storm, number) for number in range(FEW)]
     events = [storm.fleet.event_of(put) for older, newer in pairs for put in (newer, older, older)]

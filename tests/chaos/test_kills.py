@@ -6,7 +6,7 @@ import random
 from contextlib import ExitStack
 
 import pytest
-from fleet import until
+from fleet import PATIENCE, until
 from storm import Storm
 from troubles import Trouble, do_and_never_answer, never_answer
 
@@ -43,6 +43,7 @@ def _killed_again_and_again(storm: Storm, *, uploads: int, kills: int, seed: int
     storm.assert_everything_once(ends)
 
 
+@pytest.mark.chaos
 def test_killed_once_at_work(storm: Storm) -> None:
     _killed_again_and_again(storm, uploads=21, kills=1, seed=1)
 
@@ -60,7 +61,7 @@ def test_killed_in_every_stage(storm: Storm, stages: tuple[str, ...], hold: Trou
     with ExitStack() as troubles:
         rules = [troubles.enter_context(storm.proxy.trouble(hold, stage, times=1)) for stage in stages]
         ends = storm.upload(42)
-        until(lambda: all(rule.struck for rule in rules), what=f"a call in each of {stages}", within=20)
+        until(lambda: all(rule.struck for rule in rules), what=f"a call in each of {stages}", within=PATIENCE)
         storm.kill(worker)
     storm.start_worker()
     storm.assert_everything_once(ends)

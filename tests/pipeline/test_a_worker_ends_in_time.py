@@ -127,7 +127,13 @@ def test_what_one_worker_gave_back_another_finishes(
     assert stuck.ended(put, within=STUCK_MS / 1000 + PATIENCE).status is Status.ALLOWED
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGTERM,
+        *(pytest.param(number, marks=pytest.mark.chaos) for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)),
+    ],
+)
 def test_an_idle_worker_ends_well_at_any_signal_and_its_health_told_the_truth(
     stuck: Fleet, start: Start, number: signal.Signals, tmp_path: Path
 ) -> None:

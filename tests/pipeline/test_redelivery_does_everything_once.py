@@ -83,7 +83,12 @@ def buckets(unserved: Fleet) -> dict[str, str]:
     }
 
 
-@pytest.fixture(params=SCENARIOS, ids=lambda scenario: scenario.name)
+@pytest.fixture(
+    params=[
+        pytest.param(each, id=each.name, marks=[pytest.mark.chaos] if each.bucket != "versioned" else [])
+        for each in SCENARIOS
+    ]
+)
 def scenario(request: pytest.FixtureRequest) -> Scenario:
     chosen: Scenario = request.param
     return chosen
