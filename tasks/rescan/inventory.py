@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -83,42 +83,51 @@ class Inventory:
 
         What a file in CSV says is known to be wrong only at its end; one in groups is checked before its first row.
         """
-        skip, manifest = int(after or 0), self.manifest
-        for number, row in enumerate(self._rows(partition.spec, skip), start=skip + 1):
+        skip = int(after or 0)
+        for number, row in enumerate(self._rows(partition, skip), start=skip + 1):
             if row.current:
-                subject = Subject(
-                    bucket=row.bucket or manifest.source,
-                    key=row.key,
-                    version_id=row.version_id,
-                    etag=row.etag,
-                    size=row.size,
-                    modified_at=row.modified_at,
-                )
-                yield subject, str(number)
+                yield subject_of(row), str(number)
 
-    def _rows(self, spec: Mapping[str, Any], skip: int) -> Iterator[Row]:
-        file = self.manifest.files[spec["file"]]
+    def rows(self, partition: Partition) -> Iterator[Row]:
+        """The current objects of a part, as bare rows: to make a subject of each takes as long as all the rest."""
+        return (row for row in self._rows(partition, 0) if row.current)
+
+    def _rows(self, partition: Partition, skip: int) -> Iterator[Row]:
+        file = self.manifest.files[partition.spec["file"]]
+        groups = range(*partition.spec["groups"]) if "groups" in partition.spec else None
         try:
-            yield from (self._csv if self.manifest.form == "CSV" else self._grouped)(file, spec, skip)
+            yield from self._csv(file, skip) if self.manifest.form == "CSV" else self._grouped(file, groups, skip)
         except Unreadable as why:
             raise Unreadable(f"{self._location(file)}: {why}") from None
 
-    def _csv(self, file: DataFile, _spec: Mapping[str, Any], skip: int) -> Iterator[Row]:
+    def _csv(self, file: DataFile, skip: int) -> Iterator[Row]:
         hashing = Hashing(self._file(file))
-        yield from read_csv(in_blocks(hashing), self.manifest.columns, skip=skip)
+        yield from read_csv(in_blocks(hashing), self.manifest.columns, bucket=self.manifest.source, skip=skip)
         _check(hashing, file)
 
-    def _grouped(self, file: DataFile, spec: Mapping[str, Any], skip: int) -> Iterator[Row]:
-        groups = range(*spec["groups"]) if "groups" in spec else None
+    def _grouped(self, file: DataFile, groups: range | None, skip: int) -> Iterator[Row]:
         if groups is None or groups.start == 0:
             _check(Hashing(self._file(file)), file)
-        yield from read_columns(in_blocks(self._file(file)), self.manifest.form, groups=groups, skip=skip)
+        there, form, bucket = in_blocks(self._file(file)), self.manifest.form, self.manifest.source
+        yield from read_columns(there, form, bucket=bucket, groups=groups, skip=skip)
 
     def _file(self, file: DataFile) -> S3File:
         return S3File(self.aws, self._location(file))
 
     def _location(self, file: DataFile) -> str:
         return f"s3://{self.manifest.destination.rpartition(':')[2]}/{file.key}"
+
+
+def subject_of(row: Row) -> Subject:
+    """The object that a row tells of."""
+    return Subject(
+        bucket=row.bucket,
+        key=row.key,
+        version_id=row.version_id,
+        etag=row.etag,
+        size=row.size,
+        modified_at=row.modified_at,
+    )
 
 
 def inventory_of(aws: Aws, location: str, *, etag: str = "") -> Inventory:

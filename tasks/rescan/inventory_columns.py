@@ -35,14 +35,20 @@ def groups_of(file: IO[bytes], form: str) -> int:
         return _count(_open(file, form), form)
 
 
-def read_columns(file: IO[bytes], form: str, *, groups: range | None = None, skip: int = 0) -> Iterator[Row]:
-    """The rows of some groups (None is all), after so many of them. Raises Unreadable. Keys are not encoded here."""
+def read_columns(
+    file: IO[bytes], form: str, *, bucket: str, groups: range | None = None, skip: int = 0
+) -> Iterator[Row]:
+    """The rows of some groups (None is all), after so many of them, in a bucket unless they name another.
+
+    Keys are not encoded here. Raises Unreadable.
+    """
     with _told(form):
         opened = _open(file, form)
-        yield from _read(opened, form, groups=groups or range(_count(opened, form)), skip=skip)
+        for batch in _read(opened, form, groups=groups or range(_count(opened, form)), skip=skip):
+            yield from _rows(batch, bucket)
 
 
-def _read(opened: Any, form: str, *, groups: range, skip: int) -> Iterator[Row]:
+def _read(opened: Any, form: str, *, groups: range, skip: int) -> Iterator[Any]:
     names = _names(opened)
     if "key" not in names:
         raise Unreadable(f"an inventory in {form} without a column `key`")
@@ -50,7 +56,7 @@ def _read(opened: Any, form: str, *, groups: range, skip: int) -> Iterator[Row]:
         if skip >= batch.num_rows:
             skip -= batch.num_rows
             continue
-        yield from _rows(batch.slice(skip), names)
+        yield batch.slice(skip)
         skip = 0
 
 
@@ -95,13 +101,14 @@ def _batches(opened: Any, form: str, *, names: dict[str, str], groups: range) ->
         yield from (stripe.slice(begin, BATCH) for begin in range(0, stripe.num_rows, BATCH))
 
 
-def _rows(batch: Any, names: dict[str, str]) -> Iterator[Row]:
+def _rows(batch: Any, bucket: str) -> Iterator[Row]:
+    names = _names(batch)
     columns = {ours: batch.column(batch.schema.get_field_index(theirs)).to_pylist() for ours, theirs in names.items()}
     nothing = [None] * batch.num_rows
     each = [columns.get(name, nothing) for name in COLUMNS]
-    for bucket, key, version, etag, size, moment, latest, marker in zip(*each, strict=True):
+    for own, key, version, etag, size, moment, latest, marker in zip(*each, strict=True):
         yield Row(
-            _text(bucket),
+            _text(own) or bucket,
             _text(key),
             (_text(version) or None) if version != "null" else None,
             _text(etag),

@@ -21,7 +21,6 @@ UNPACKED = 1024 * 1024
 class Row(NamedTuple):
     """One object of an inventory, as far as it says so."""
 
-    #: Empty where the inventory does not name it.
     bucket: str
     key: str
     version_id: str | None
@@ -32,8 +31,8 @@ class Row(NamedTuple):
     current: bool
 
 
-def read_csv(file: io.BufferedIOBase, schema: str, *, skip: int = 0) -> Iterator[Row]:
-    """The rows of a `.csv.gz` after so many. Raises Unreadable, which names the line.
+def read_csv(file: io.BufferedIOBase, schema: str, *, bucket: str, skip: int = 0) -> Iterator[Row]:
+    """The rows of a `.csv.gz` after so many, in a bucket unless they name another. Raises Unreadable, with the line.
 
     `schema` names the columns, in any order, as the manifest does: `Bucket, Key, VersionId, IsLatest, ...`. Keys are
     URL-encoded. https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage-inventory-location.html
@@ -42,7 +41,7 @@ def read_csv(file: io.BufferedIOBase, schema: str, *, skip: int = 0) -> Iterator
     unpacked = io.BufferedReader(gzip.GzipFile(fileobj=file, mode="rb"), UNPACKED)
     lines = csv.reader(io.TextIOWrapper(unpacked, encoding="utf-8", newline=""))
     try:
-        yield from _rows(islice(lines, skip, None), names)
+        yield from _rows(islice(lines, skip, None), names, bucket)
     except (EOFError, OSError, zlib.error, csv.Error) as why:
         raise Unreadable(f"no CSV in gzip after line {lines.line_num}: {why}") from None
     except (ValueError, IndexError) as why:
@@ -51,7 +50,7 @@ def read_csv(file: io.BufferedIOBase, schema: str, *, skip: int = 0) -> Iterator
         ) from None
 
 
-def _rows(lines: Iterator[list[str]], names: Sequence[str]) -> Iterator[Row]:
+def _rows(lines: Iterator[list[str]], names: Sequence[str], bucket: str) -> Iterator[Row]:
     at = {name: number for number, name in enumerate(names)}
     if "Key" not in at:
         raise ValueError("there is no Key")
@@ -67,7 +66,7 @@ def _rows(lines: Iterator[list[str]], names: Sequence[str]) -> Iterator[Row]:
             key = unquote_plus(key, errors="strict")
         moment = "" if modified_at is None else line[modified_at]
         yield Row(
-            "" if bucket_at is None else line[bucket_at],
+            bucket if bucket_at is None else line[bucket_at],
             key,
             _name(line[version_at]) if version_at is not None else None,
             "" if etag_at is None else line[etag_at],

@@ -10,12 +10,13 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExec
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
 from config.lanes import LANES
 from tasks.desk import Desk
 from tasks.detect.kind import Kind
 from tasks.rescan.classify import Sorted, classify
+from tasks.rescan.inventory import Inventory, subject_of
 from tasks.rescan.kinds import kind_by_name
 from tasks.rescan.needs import Looks, Seen
 from tasks.rescan.plan import Plan, plan_of
@@ -36,6 +37,22 @@ Given = TypeVar("Given")
 Made = TypeVar("Made")
 #: Told how many subjects have been read, in all.
 OnProgress = Callable[[int], None]
+
+
+class Named(Protocol):
+    """An object as far as it is counted."""
+
+    @property
+    def bucket(self) -> str:
+        """Its bucket."""
+
+    @property
+    def key(self) -> str:
+        """Decoded."""
+
+    @property
+    def size(self) -> int:
+        """Bytes; -1 where that is not known."""
 
 
 @dataclass(slots=True)
@@ -89,23 +106,31 @@ def count_part(
     counts, sizes, sample = counted.counts, counted.bytes, counted.sample
     chosen = draw(most, random.Random(f"{seed}/{part.id}"))  # noqa: S311  # nobody gains by guessing it
     next_, at = next(chosen)
+    names, subject = _names(source, part)
     number = -1
-    for number, (subject, _) in enumerate(source.read(part)):
+    for number, named in enumerate(names):
         # A billion of them come through here.
-        key, size = subject.key, subject.size
-        sort = (kind_by_name(key, size), surface_for(key, subject.bucket).name)
+        key, size = named.key, named.size
+        sort = (kind_by_name(key, size), surface_for(key, named.bucket).name)
         counts[sort] += 1
         if size > 0:
             sizes[sort] += size
         counted.key_bytes += len(key)
         if number == next_:
-            sample[at : at + 1] = [subject]
+            sample[at : at + 1] = [subject(named)]
             next_, at = next(chosen)
         if number % NOTED == NOTED - 1:
             read(NOTED)
     counted.size = number + 1
     read(counted.size % NOTED)
     return counted
+
+
+def _names(source: Source, part: Partition) -> tuple[Iterator[Named], Callable[[Any], Subject]]:
+    """What a part names, and how that becomes a subject."""
+    if isinstance(source, Inventory):
+        return source.rows(part), subject_of
+    return (subject for subject, _ in source.read(part)), lambda subject: subject
 
 
 def draw(most: int, chance: random.Random) -> Iterator[tuple[int, int]]:
