@@ -12,6 +12,7 @@ from tasks.aws.calls import STORE, RetryPolicy
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
 #: Seconds to reach a service, and for its answer: CloudFormation reads a whole template meanwhile.
@@ -23,6 +24,8 @@ class Deployer:
     """A deployer's clients, and the policy to call them by. None of them needs settings: those come of deploying."""
 
     cloudformation: CloudFormationClient
+    #: For a bucket that is to be guarded, and is in no settings yet.
+    s3: S3Client
     sqs: SQSClient
     #: Asked for one key policy, if anything.
     kms: Any
@@ -41,6 +44,7 @@ def connect_deployer() -> Deployer:
     cloudformation = session.client("cloudformation", config=config)
     return Deployer(
         cloudformation=cloudformation,
+        s3=session.client("s3", config=config.merge(Config(signature_version="s3v4"))),
         sqs=session.client("sqs", config=config),
         kms=session.client("kms", config=config),
         region=cloudformation.meta.region_name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -167,3 +168,56 @@ def test_removing_says_what_stays_and_never_drops_uploads_that_wait(account: Acc
     back = account.deploy("up", "data", "--yes", "--json")
     assert back.code == 0
     assert "> Things (DynamoDB Table): is there already, and taken over as it is" in back.json[0]["changes"]
+
+
+def test_a_bucket_of_your_own_is_guarded_as_the_stacks_own_and_keeps_all_that_it_said(
+    cloud: LocalCloud, account: Account, unique: str
+) -> None:
+    s3, name = account.client("s3"), f"theirs-{unique[:20]}"
+    s3.create_bucket(Bucket=name)
+    arn = account.client("sqs").get_queue_attributes(
+        QueueUrl=account.client("sqs").create_queue(QueueName=name)["QueueUrl"], AttributeNames=["QueueArn"]
+    )["Attributes"]["QueueArn"]
+    theirs = {
+        "QueueArn": arn,
+        "Id": "thumbnails",
+        "Events": ["s3:ObjectCreated:*"],
+        "Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": "photos/"}]}},
+    }
+    s3.put_bucket_notification_configuration(Bucket=name, NotificationConfiguration={"QueueConfigurations": [theirs]})
+    mine = {
+        "Sid": "Mine",
+        "Effect": "Allow",
+        "Principal": {"AWS": "*"},
+        "Action": "s3:GetObject",
+        "Resource": f"arn:aws:s3:::{name}/*",
+    }
+    s3.put_bucket_policy(Bucket=name, Policy=json.dumps({"Version": "2012-10-17", "Statement": mine}))
+    s3.put_object(Bucket=name, Key="avatars/one-of-last-year.png", Body=b"")
+
+    def attach(*words: str) -> Any:
+        return run(account.environment, "deploy", "attach", name, "--yes", "--json", *words).json
+
+    def statements(bucket: str) -> dict[str, Any]:
+        told = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])["Statement"]
+        return {one["Sid"]: one for one in (told if isinstance(told, list) else [told])}
+
+    ours = cloud.environment["MODFLEET_UPLOADS_BUCKET"]
+    there = json.loads(json.dumps(statements(ours)).replace(ours, name))
+    wanted = {sid: one for sid, one in there.items() if one["Effect"] == "Deny"}
+    before = "BeforeSurfacesShowOnlyWhatIsAllowed"
+    # What is there already would be gone for everybody, so that takes a word of its own.
+    first = attach()
+    assert first["not_hidden"] == ["avatars/*"]
+    assert statements(name) == {"Mine": mine, **{sid: one for sid, one in wanted.items() if sid != before}}
+    assert attach("--hide-unjudged")["did"] == [f"+ {before}: arn:aws:s3:::{name}/avatars/*"]
+    assert statements(name) == {"Mine": mine, **wanted}
+    assert attach("--hide-unjudged")["did"] == []
+    told = s3.get_bucket_notification_configuration(Bucket=name)
+    assert told["QueueConfigurations"] == [theirs]
+    assert "EventBridgeConfiguration" in told
+    # With the stack's own distribution it says all that the stack's own bucket says.
+    attach("--hide-unjudged", "--distribution", cloud.environment["MODFLEET_DISTRIBUTION_ID"])
+    assert statements(name) == {"Mine": mine, **there}
+    attach("--undo")
+    assert statements(name) == {"Mine": mine}

@@ -14,6 +14,7 @@ from botocore.exceptions import BotoCoreError
 from tasks.aws.deployer import connect_deployer
 from tasks.aws.faults import Fault
 from tasks.aws.identity import caller_arn
+from worker.deploy.attach import attach
 from worker.deploy.changes import in_words, losses
 from worker.deploy.doctor import doctor
 from worker.deploy.fleet import Fleet, Outlook, feeds_back, usual_parts
@@ -29,6 +30,7 @@ deploy_app = typer.Typer(
     no_args_is_help=True, help="Put a fleet into your AWS account: plan, make, follow one object through, remove."
 )
 
+deploy_app.command("attach")(attach)
 deploy_app.command("doctor")(doctor)
 
 Parts = Annotated[list[str] | None, typer.Argument(help=f"Stacks: {_NAMES}; by default those that are there.")]
