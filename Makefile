@@ -4,9 +4,10 @@ PY ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python -m deploy.local
+TEMPLATES = $(shell grep -l AWSTemplateFormatVersion deploy/*.yaml)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up cloud test chaos bench check fmt lint types lock release clean
+.PHONY: help setup demo up cloud test chaos bench check checkov fmt lint types lock release clean
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -28,14 +29,17 @@ chaos: $(VENV)/.dev ## kill workers and break AWS in every way, and count what w
 check: lint types test ## what CI runs
 fmt: $(VENV)/.dev ## format the code
 	@$(BIN)/ruff check --fix-only --quiet . && $(BIN)/ruff format .
-lint: $(VENV)/.dev ## style, formatting, and imports that go one way
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports --no-cache
+lint: $(VENV)/.dev ## style, formatting, imports that go one way, and the templates by CloudFormation's own schema
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports --no-cache && $(BIN)/cfn-lint $(TEMPLATES)
+checkov: $(VENV)/checkov ## a second opinion on the templates (200 MB, in a venv of its own; deploy/checkov.yaml says what is left)
+	@$(VENV)/checkov/bin/checkov --config-file deploy/checkov.yaml $(addprefix --file ,$(TEMPLATES))
 types: $(VENV)/.dev ## mypy, strict
 	@$(BIN)/mypy
 
 lock: $(VENV)/.dev ## pin the newest allowed versions, with hashes
 	@$(COMPILE) --all-extras --upgrade --output-file requirements-dev.lock pyproject.toml
 	@$(COMPILE) --extra local --extra console --extra setup --constraint requirements-dev.lock --output-file requirements.lock pyproject.toml
+	@echo checkov | $(COMPILE) --upgrade --output-file requirements-checkov.lock -
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 
 release: $(VENV)/.dev ## build dist/, which the instances of deploy/fleet-ec2.yaml install
@@ -71,4 +75,10 @@ $(VENV)/.local: requirements.lock pyproject.toml Makefile | $(BIN)/python
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.local
 	@echo "installing the development tools into $(VENV) ..."
 	$(call install,requirements-dev.lock)
+	@touch $@
+
+# Far from the others: it pins half of what there is.
+$(VENV)/checkov: requirements-checkov.lock | $(VENV)/.local
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $@
+	@$(BIN)/uv pip install --quiet --python $@/bin/python --require-hashes -r $< || { rm -rf $@; exit 1; }
 	@touch $@
