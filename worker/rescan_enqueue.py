@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -16,7 +16,7 @@ from tasks.aws.faults import Fault
 from tasks.desk import Desk
 from tasks.rescan.behind import Live, why_behind
 from tasks.rescan.ending import end_if_over
-from tasks.rescan.enqueue import Enqueuer, Stopped, Waits
+from tasks.rescan.enqueue import Enqueuer, Waits
 from tasks.rescan.pace import Pace
 from tasks.rescan.run import Run
 from tasks.rescan.run_rows import Runs
@@ -132,16 +132,15 @@ def _seconds(ms: float | None) -> float | None:
 
 
 def _watch(desk: Desk, run_id: str, working: list[Future[Run]], tell: Tell) -> None:
-    """Until all threads have ended; raises what one of them raised."""
+    """Until all is sent, which the first thread that ends has seen; raises what one of them raised."""
     runs = Runs(desk.aws, desk.settings.items_table)
-    left = set(working)
-    while left:
-        ended, left = wait(left, timeout=SHOWN_SECONDS, return_when=FIRST_EXCEPTION)
-        for each in ended:
-            if not isinstance(error := each.exception(), Stopped | None):
-                raise error
+    ended: set[Future[Run]] = set()
+    while not ended:
+        ended, _ = wait(working, timeout=SHOWN_SECONDS, return_when=FIRST_COMPLETED)
         if run := runs.find(run_id):
             tell(run)
+    for each in ended:
+        each.result()
 
 
 @contextmanager

@@ -38,6 +38,8 @@ QUESTION, THREADS = 100, 8
 MOST_AHEAD = 5_000
 #: Seconds between two looks at what a run waits for.
 LOOK_SECONDS = 5.0
+#: The same while another enqueuer divides the source.
+SOON = 1.0
 #: Times in a row that the enqueuer goes on after calls failed for good, before it gives up.
 MOST_FAULTS = 20
 
@@ -78,6 +80,8 @@ class Enqueuer:
     _runs: Runs = field(init=False)
     _parts: Partitions = field(init=False)
     _hands: ThreadPoolExecutor = field(init=False)
+    #: The part that was taken last: there may be thousands, and those before it are not free.
+    _last: str = ""
 
     def __post_init__(self) -> None:
         """Nothing is read or sent before `run`."""
@@ -93,7 +97,7 @@ class Enqueuer:
             while (run := self._found()).state in (RunState.PLANNED, RunState.ENQUEUING, RunState.PAUSED):
                 try:
                     if not self._work(run):
-                        self._idle()
+                        self._idle(SOON if run.state is RunState.PLANNED else LOOK_SECONDS)
                     faults = 0
                 except Lost:
                     continue
@@ -112,9 +116,11 @@ class Enqueuer:
             return False
         if run.state is RunState.PLANNED:
             return self._parts.divide(banded(self.source.partitions(), run.order), now=self.desk.now())
-        part = self._parts.take(now=self.desk.now())
+        now = self.desk.now()
+        part = self._parts.take(now=now, since=self._last) or (self._parts.take(now=now) if self._last else None)
         if part is None:
             return self._runs.all_sent(self.run_id)
+        self._last = part.id
         self._send_part(part, run)
         return True
 
@@ -222,8 +228,8 @@ class Enqueuer:
             raise NotNow(f"there is no rescan {self.run_id}; `modfleet rescan list` names those that were started")
         return run
 
-    def _idle(self) -> None:
-        self.waits.idle(min(LOOK_SECONDS, self.lease_seconds / 3))
+    def _idle(self, seconds: float = LOOK_SECONDS) -> None:
+        self.waits.idle(min(seconds, self.lease_seconds / 3))
 
 
 def _why_wait(run: Run) -> str:

@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from itertools import islice
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any
 
 from tasks.aws.calls import call
@@ -110,16 +110,12 @@ class Partitions:
         self._divided(count)
         return True
 
-    def take(self, *, now: datetime) -> Part | None:
-        """The first part that is neither done nor anybody's; None where there is none now."""
-        for row in self._rows():
+    def take(self, *, now: datetime, since: str = "") -> Part | None:
+        """The first part, from the one of an id on, that is neither done nor held; None where there is none now."""
+        for row in self._rows(since=since):
             if "done_at" not in row and float(row["lease_until"]["N"]) < now.timestamp() and self._lease(row, now):
                 return self._part(row)
         return None
-
-    def left(self) -> int:
-        """How many are not done."""
-        return sum("done_at" not in row for row in self._rows())
 
     def renew(self, part: Part, *, now: datetime) -> None:
         """Keep the lease. Raises Lost."""
@@ -228,8 +224,12 @@ class Partitions:
         counts = {"number": int(row["chunk_number"]["N"]), "unsent": int(row["unsent"]["N"])}
         return Part(partition=partition, by=self.me, after=row["read_to"]["S"], **counts)
 
-    def _rows(self) -> Iterator[Row]:
-        return rows_at(self.aws, self.table, location_of(self.run_id), begins=PARTITION)
+    def _rows(self, *, since: str = "") -> Iterator[Row]:
+        where = location_of(self.run_id)
+        if not since:
+            return rows_at(self.aws, self.table, where, begins=PARTITION)
+        rows = rows_at(self.aws, self.table, where, since=PARTITION + since)
+        return takewhile(lambda row: row["version"]["S"].startswith(PARTITION), rows)
 
     def _new_row(self, part: Partition) -> Row:
         return {
