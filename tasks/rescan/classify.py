@@ -35,13 +35,13 @@ class Sorted:
     subject: Subject
     way: Way
     why: str
-    #: As `tasks.rescan.on_record` reads it.
+    #: As `tasks.rescan.on_record` reads it at a glance.
     standing: Standing | None = None
 
 
 def classify(desk: Desk, subjects: Sequence[Subject]) -> list[Sorted]:
     """Sort subjects under `desk.policy`, the run's, in their order; reads a hundred rows a call. Raises Fault."""
-    records = iter(on_record(desk, [subject for subject in subjects if _is_named(subject)]))
+    records = iter(on_record(desk, [subject for subject in subjects if _is_named(subject)], glance=True))
     return [_sorted(desk, subject, next(records)) if _is_named(subject) else _unnamed(subject) for subject in subjects]
 
 
