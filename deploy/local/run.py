@@ -99,6 +99,8 @@ class LocalCloud:
     def __enter__(self) -> Self:
         """Start everything. Raises ChildError when something does not come up, having ended the rest."""
         self.home.mkdir(parents=True, exist_ok=True)
+        # Whoever waits for it waits for this cloud's, not for one that has ended.
+        self.env_file.unlink(missing_ok=True)
         try:
             self._start()
         except BaseException:
@@ -184,7 +186,8 @@ def main() -> None:
     ports = Ports(cloud=chosen.cloud_port, edge=chosen.edge_port, ai=chosen.ai_port)
     try:
         outside = Outside(endpoint=chosen.endpoint) if chosen.endpoint else None
-        with LocalCloud(ports=ports, knobs=Knobs.chosen(chosen), outside=outside, host=chosen.host) as cloud:
+        knobs = Knobs.chosen(chosen)
+        with LocalCloud(home=chosen.home, ports=ports, knobs=knobs, outside=outside, host=chosen.host) as cloud:
             cloud.describe(cloud.batch_environment)
             if chosen.what == "up":
                 _work(cloud, console_port=chosen.console_port)
@@ -203,6 +206,7 @@ def _parser() -> argparse.ArgumentParser:
     for field in fields(Ports):
         default = int(os.environ.get(f"MODFLEET_LOCAL_{field.name.upper()}_PORT", "0"))
         parser.add_argument(f"--{field.name}-port", type=int, default=default, help="default: a free one")
+    parser.add_argument("--home", type=Path, default=HOME, help="for logs and local.env (default: %(default)s)")
     parser.add_argument("--endpoint", help="an AWS that runs already, such as LocalStack; default: one is started")
     parser.add_argument("--host", default=LOOPBACK, help="where to listen; for a container (default: %(default)s)")
     console_port = int(os.environ.get("MODFLEET_LOCAL_CONSOLE_PORT", "0"))

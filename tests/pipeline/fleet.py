@@ -79,8 +79,10 @@ class Fleet:
         self.cloud, self.desk = cloud, desk
         self.settings, self.aws = desk.settings, desk.aws
         self.workers: list[Child] = []
-        self._notices: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        #: By location and version: without versions that is an ETag and a number, both of which other uploads may have.
+        self._notices: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
         self._account_events: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        self._rescan_notices: dict[str, list[dict[str, Any]]] = defaultdict(list)
         self._events: dict[tuple[str, str], str] = {}
         self._notices_url = self._subscribe()
 
@@ -151,6 +153,11 @@ class Fleet:
     def versions_of(self, key: str) -> list[str]:
         """The version of every upload of a key that S3 has announced."""
         return [version for location, version in self._read_events() if location.partition("/")[2].endswith(f"/{key}")]
+
+    def newest_of(self, key: str, *, besides: set[str]) -> str:
+        """The version of the one upload of a key that S3 announces besides these: it may take a moment."""
+        (version,) = until(lambda: set(self.versions_of(key)) - besides, what=f"one more event of {key[:60]}")
+        return version
 
     def _version_by_event(self, put: Put, known: set[tuple[str, str]]) -> str:
         """Without versions an upload is named by its event too."""
@@ -230,12 +237,17 @@ class Fleet:
     def notices(self, put: Put) -> list[dict[str, Any]]:
         """Every statement of reasons published about an upload, so far."""
         self._hear()
-        return self._notices[put.version]
+        return self._notices[put.location, put.version]
 
     def account_events(self, uploader: str) -> list[dict[str, Any]]:
         """Every event published about an uploader's account, so far."""
         self._hear()
         return self._account_events[uploader]
+
+    def rescan_notices(self, uploader: str) -> list[dict[str, Any]]:
+        """Every notice of a rescan to an uploader, so far."""
+        self._hear()
+        return self._rescan_notices[uploader]
 
     def audit_lines(self) -> list[dict[str, Any]]:
         """Every line of the audit log."""
@@ -278,8 +290,11 @@ class Fleet:
             notice = json.loads(body)
             if notice["type"] == "account":
                 self._account_events[notice["uploader"]].append(notice)
+            elif notice["type"] == "rescan":
+                self._rescan_notices[notice["uploader"]].append(notice)
             else:
-                self._notices[notice["item"]["version"]].append(notice)
+                item = notice["item"]
+                self._notices[f"s3://{item['bucket']}/{item['key']}", item["version"]].append(notice)
 
     def _subscribe(self) -> str:
         """A queue that hears every notice."""

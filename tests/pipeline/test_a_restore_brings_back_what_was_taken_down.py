@@ -66,7 +66,7 @@ def recorded(fleet: Fleet, put: Put) -> Standing:
 
 def back_event(fleet: Fleet, before: set[str], put: Put) -> str:
     """The event of what was put back."""
-    (version,) = set(fleet.versions_of(put.key)) - before
+    version = fleet.newest_of(put.key, besides=before)
     return fleet.event_of(Put(put.bucket, put.key, version, "", b""))
 
 

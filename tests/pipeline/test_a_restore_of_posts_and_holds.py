@@ -52,7 +52,7 @@ class Post:
         """The event of what was put back under each key: exactly one."""
         events = {}
         for put in self.all:
-            (version,) = set(self.fleet.versions_of(put.key)) - {put.version}
+            version = self.fleet.newest_of(put.key, besides={put.version})
             events[put.key] = self.fleet.event_of(Put(put.bucket, put.key, version, "", b""))
         return events
 
