@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +13,7 @@ from tasks.aws.faults import Fault
 from tasks.decide.policy import Policy
 from tasks.desk import Desk
 from tasks.rescan.inventory import inventory_of
-from tasks.rescan.key_file import key_file
+from tasks.rescan.key_file import kept, key_file
 from tasks.rescan.listing import listing_of
 from tasks.rescan.order import ORDERS
 from tasks.rescan.stored import Stored, query_of
@@ -33,8 +34,8 @@ InventoryAt = Annotated[
 Keys = Annotated[
     str,
     typer.Option(
-        help="A file, here or at s3://…, of s3:// URLs or keys (of --bucket, or else the uploads bucket's); .csv has "
-        "KEY and VERSION.",
+        help="A file, here or at s3://…, or - for what comes in, of s3:// URLs or keys (of --bucket, or else the "
+        "uploads bucket's); .csv has KEY and VERSION.",
         rich_help_panel=_WHAT,
         show_default=False,
     ),
@@ -165,7 +166,7 @@ class Sources:
             return inventory_of(desk.aws, self.inventory)
         bucket = self.bucket or desk.settings.uploads_bucket
         if self.keys:
-            return key_file(desk.aws, self.keys, bucket)
+            return key_file(desk.aws, kept(sys.stdin.buffer) if self.keys == "-" else self.keys, bucket)
         if self.bucket or self.prefix:
             if bucket not in desk.settings.uploads_buckets:
                 ours = ", ".join(desk.settings.uploads_buckets)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import IO, Any
 
 from tasks.aws.session import Aws
@@ -132,7 +134,15 @@ class KeyFile:
 
 def key_file(aws: Aws, path: str, bucket: str) -> KeyFile:
     """The keys in a file here, or at an s3:// URL; a name that ends in `.csv` has columns."""
-    return KeyFile(aws, path, bucket, columns=path.lower().endswith(".csv"))
+    where = path if path.startswith("s3://") else str(Path(path).absolute())
+    return KeyFile(aws, where, bucket, columns=path.lower().endswith(".csv"))
+
+
+def kept(stream: IO[bytes]) -> str:
+    """The path of a file that holds what comes in, for a run that may be resumed after the stream has ended."""
+    with NamedTemporaryFile(prefix="modfleet-keys-", suffix=".txt", delete=False) as file:
+        shutil.copyfileobj(stream, file)
+    return file.name
 
 
 def _lines(file: IO[bytes]) -> Iterator[bytes]:

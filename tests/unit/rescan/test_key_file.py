@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tasks.aws.session import Aws
-from tasks.rescan.key_file import KeyFile, key_file
+from tasks.rescan.key_file import KeyFile, kept, key_file
 from tasks.rescan.subject import Subject, Unreadable
 
 Write = Callable[[str], str]
@@ -38,6 +39,14 @@ def test_a_line_is_a_key_or_a_url_as_it_stands(offline_aws: Aws, write: Write) -
         ("uploads", "  two spaces ", None),
         ("uploads", "last", None),
     ]
+
+
+def test_what_came_in_can_be_read_again_when_the_stream_has_ended(offline_aws: Aws) -> None:
+    source = key_file(offline_aws, kept(io.BytesIO(b"feed/a\nfeed/b\n")), "uploads")
+    assert read(source) == read(source) == [("uploads", "feed/a", None), ("uploads", "feed/b", None)]
+    Path(source.path).unlink()
+    with pytest.raises(Unreadable, match="cannot be read"):
+        read(source)
 
 
 def test_columns_are_key_and_version(offline_aws: Aws, tmp_path: Path) -> None:
