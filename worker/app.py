@@ -73,7 +73,7 @@ def create_app(
     if settings.otel:
         app.seeing.registry.listeners.append(connect_otel(worker=process_name()))
     app.reporter = _reporter(app, settings)
-    app.books = Books(desk)
+    app.books = Books(desk, app.seeing.registry)
     app.reviewing = Reviewing(desk, app.seeing.registry, serves=lambda: app.lines.serves("rulings"))
     app.watch = Watch(app, app.seeing.registry, seconds=settings.policy_seconds)
     tokens = tuple(f"{kind}-token/{settings.classifier_model}" for kind in ("input", "output"))

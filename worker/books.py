@@ -8,6 +8,8 @@ import structlog
 
 from tasks.aws.faults import Fault
 from tasks.desk import Desk
+from worker.families import AUDIT_FAILURES
+from worker.metrics import Registry
 from worker.ticker import Ticker
 
 log = structlog.get_logger("modfleet.books")
@@ -19,9 +21,9 @@ SECONDS = 5.0
 class Books:
     """Keeps a process's books. `tick` does it once; `start` has a thread do it until `close`."""
 
-    def __init__(self, desk: Desk, *, seconds: float = SECONDS) -> None:
-        """Nothing is written yet."""
-        self._desk = desk
+    def __init__(self, desk: Desk, registry: Registry | None = None, *, seconds: float = SECONDS) -> None:
+        """Nothing is written yet. `registry` hears how often the audit log could not be."""
+        self._desk, self._registry, self._failures = desk, registry, 0
         self._ticker = Ticker(self.tick, seconds=seconds, name="books")
 
     def start(self) -> None:
@@ -42,5 +44,9 @@ class Books:
         # After it: how far the log has come. What is not recorded now is the next time.
         with suppress(Fault):
             self._desk.audit.record_head()
+        if self._registry:
+            failures = self._desk.audit.failures
+            self._registry.add(AUDIT_FAILURES, (), failures - self._failures)
+            self._failures = failures
         if self._desk.budget:
             self._desk.budget.exchange()

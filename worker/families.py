@@ -59,6 +59,9 @@ OVER_BUDGET = Family(
     name="over_budget", help="1 while a daily cap holds back calls", labels=("cap",), dimensions=(("cap",), ())
 )
 
+AUDIT_FAILURES = Family(
+    name="audit_failures", help="Groups of entries that the audit log could not take; their messages come back"
+)
 POLICY_STALE = Family(name="policy_stale", help="1 while a worker cannot take up the policy in force")
 
 # ---- AWS ----
@@ -108,6 +111,9 @@ OVERTURN_RATE = Family(
     unit="None",
     dimensions=(("rule",),),
 )
+OVERTURN_WORST = Family(
+    name="overturn_worst", help="The highest of these, of rules with enough cases to tell", unit="None"
+)
 APPEALS_DECIDED = Family(
     name="appeals_decided",
     help="Appeals that were decided over the last day",
@@ -123,5 +129,5 @@ APPEAL_OVERTURN_RATE = Family(
 )
 REVIEW = (
     *(CASES_WAITING, CASES_OVERDUE, CASE_OVERDUE_SECONDS, RULINGS_PER_HOUR, RULING_SECONDS, OVERTURN_RATE),
-    *(APPEALS_DECIDED, APPEAL_OVERTURN_RATE),
+    *(OVERTURN_WORST, APPEALS_DECIDED, APPEAL_OVERTURN_RATE),
 )

@@ -22,6 +22,7 @@ from worker.families import (
     CASES_OVERDUE,
     CASES_WAITING,
     OVERTURN_RATE,
+    OVERTURN_WORST,
     REVIEW,
     RULING_SECONDS,
     RULINGS_PER_HOUR,
@@ -35,6 +36,8 @@ log = structlog.get_logger("modfleet.reviewing")
 SECONDS = 60.0
 #: Hours that the rates are of, and cases of them that are looked through.
 HOURS, MOST = 24, 1_000
+#: Rulings on a rule's cases in that time, from which on its overturn rate is more than chance.
+ENOUGH = 20
 #: The row by which the fleet agrees whose turn it is. No case has such an id.
 _TURN = {"case_id": {"S": "#turn"}}
 
@@ -107,6 +110,8 @@ class Reviewing:
             self._registry.level(RULING_SECONDS, middle, (severity,))
         for path, one in told.rules.items():
             self._registry.level(OVERTURN_RATE, one.rate, (path,))
+        if telling := [one.rate for one in told.rules.values() if one.ruled >= ENOUGH]:
+            self._registry.level(OVERTURN_WORST, max(telling))
         for outcome, count in told.appeals.items():
             self._registry.level(APPEALS_DECIDED, count, (outcome,))
         for path, one in told.appealed_rules.items():

@@ -56,6 +56,8 @@ class AuditLog:
         """
         self._aws, self._bucket, self._writer, self._now = aws, bucket, writer, now
         self._riders, self._heads = riders, heads
+        #: Groups that could not be written since the process began; what waited for them was not acknowledged.
+        self.failures = 0
         self._lock = threading.Lock()
         self._writing = threading.Lock()
         self._heading = threading.Lock()
@@ -94,6 +96,7 @@ class AuditLog:
             group.fault = None
         except Fault as fault:
             group.fault = fault
+            self.failures += 1
         finally:
             group.written.set()
 

@@ -22,7 +22,7 @@ from tasks.review.rows import BadCursor
 from tests.contract.visitors import Clock, desk_on
 from worker import families
 from worker.metrics import Registry
-from worker.reviewing import Reviewing
+from worker.reviewing import ENOUGH, Reviewing
 
 START = datetime(2026, 11, 22, 6, tzinfo=UTC)
 ANA, BEN, EVA = (Reviewer(name=name) for name in ("ana", "ben", "eva"))
@@ -275,6 +275,25 @@ def test_figures_tell_how_long_people_took_and_what_they_overturned(desk: Desk) 
     }
     assert [rulings_in(desk, START + timedelta(hours=hour)) for hour in range(3)] == [1, 2, 2]
     assert figures(desk, most=2).capped
+
+
+def test_a_rule_is_called_overturned_once_it_has_enough_cases_to_tell(desk: Desk) -> None:
+    assert isinstance(desk.now, Clock)
+    gambling = {"rules": '["labels/Gambling>=90"]'}
+    seed(desk, [closed(n, "allow", hours=0) for n in range(ENOUGH - 1)])
+    # What everybody always overturns, and hardly anybody has seen.
+    seed(desk, [closed(100 + n, "allow" if n else "reject", hours=0, **gambling) for n in range(5)])
+    registry = Registry()
+    reviewing = Reviewing(desk, registry, serves=lambda: True)
+
+    def worst() -> float | None:
+        reviewing.tick()
+        desk.now.passes(seconds=60)
+        return registry.snapshot().levels.get((families.OVERTURN_WORST, ()))
+
+    assert worst() is None
+    seed(desk, [closed(ENOUGH + n, "reject", hours=0) for n in range(6)])
+    assert worst() == (ENOUGH - 1) / (ENOUGH + 5)
 
 
 def test_one_worker_in_a_minute_tells_what_waits_and_no_other_contradicts_it(desk: Desk) -> None:

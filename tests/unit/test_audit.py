@@ -168,7 +168,9 @@ class TestFailing:
         with Puts(aws, lambda n: Denied("no") if n == 1 else None) as puts:
             with pytest.raises(Denied):
                 log.append([entry(1)])
+            assert log.failures == 1
             log.append([entry(1)])  # its message came back
+        assert log.failures == 1
         assert puts.bodies[0] == puts.bodies[1]
         assert list(objects(aws)) == [FIRST, SECOND]
         assert [line["entry_id"] for line in lines(aws)] == ["1", "1"]

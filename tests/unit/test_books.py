@@ -11,6 +11,8 @@ import pytest
 from tasks.aws.faults import Denied
 from tasks.desk import Desk
 from worker.books import Books
+from worker.families import AUDIT_FAILURES
+from worker.metrics import Registry
 
 
 class Log:
@@ -83,3 +85,13 @@ def test_the_end_writes_what_is_left(started: bool) -> None:
         kept.start()
     kept.close()
     assert (log.written, exchanged) == ([1], ["told"])
+
+
+def test_how_often_the_audit_log_could_not_be_written_is_told_once_each() -> None:
+    registry, audit = Registry(), SimpleNamespace(failures=0, record_head=lambda: None)
+    desk = SimpleNamespace(audit=audit, spending=Waiting([]), budget=None)
+    kept = Books(cast("Desk", desk), registry, seconds=3600)
+    for failures in (0, 2, 2, 3):
+        audit.failures = failures
+        kept.tick()
+    assert registry.snapshot().total(AUDIT_FAILURES) == 3
