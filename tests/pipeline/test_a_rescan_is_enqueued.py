@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import random
+import signal
+import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
-from fleet import Fleet
+from fleet import Fleet, until
 from interrupted import Crash, after_write, later, watched
 
+from deploy.local.children import Child
 from tasks.aws.rows import rows_at
 from tasks.desk import Desk
 from tasks.intake.message import read_message
@@ -201,3 +207,46 @@ def test_nothing_that_may_cost_is_sent_once_the_budget_is_spent(unserved: Fleet,
     ended = enqueuer(desk, run, source, window=3, idle=idle, behind=behind).run()
     assert (ended.enqueued, ended.skipped, ended.usd) == (3, {OVER_BUDGET: 6}, 0.5)
     assert not chunks.close(run.id, next(chunks.all(run.id)).id, Worked(at=desk.now(), tally={"detected": 3}))
+
+
+@pytest.mark.chaos
+def test_an_enqueuer_killed_ten_times_at_random_points_sends_everything_once(
+    unserved: Fleet, unique: str, tmp_path: Path
+) -> None:
+    """Real processes, as somebody types them, each killed (SIGKILL) after some more was sent."""
+    named, chance = [f"{unique}/{number:06d}.jpg" for number in range(60_000)], random.Random(7)
+    (tmp_path / "keys").write_text("\n".join(named), "utf-8")
+    before, words = set(runs(unserved.desk).ids()), ("--keys", str(tmp_path / "keys"), "--yes")
+    for kill in range(10):
+        process = typed(unserved, tmp_path, *words)
+        ids = until(lambda: set(runs(unserved.desk).ids()) - before, what="a run")
+        (run_id,) = ids
+        sent = found(unserved, run_id).enqueued
+        more = min(sent + chance.randrange(9_000), 5_500 * (kill + 1))
+        until(lambda: found(unserved, run_id).enqueued >= more, what=f"{more} objects sent")  # noqa: B023
+        os.kill(process.pid, signal.SIGKILL)
+        process.end()
+        words = ("resume", run_id)
+    assert found(unserved, run_id).parts_done < 2
+    process = typed(unserved, tmp_path, *words)
+    until(lambda: found(unserved, run_id).state is RunState.WORKING, what="all is sent", within=120)
+    process.end()
+    run = found(unserved, run_id)
+    chunks = received(unserved, run)
+    assert (run.read, run.enqueued, run.parts_done) == (60_000, 60_000, 2)
+    assert len({chunk.id for chunk in chunks}) == run.chunks
+    assert keys(chunks) == named
+
+
+def typed(fleet: Fleet, tmp_path: Path, *words: str) -> Child:
+    """`modfleet rescan WORDS`, in a process of its own, whose leases are short."""
+    environment = {**fleet.cloud.child_environment(), "MODFLEET_RESCAN_LIVE_SECONDS": "0"}
+    environment |= {"MODFLEET_RESCAN_LEASE_SECONDS": "2"}
+    command = [str(Path(sys.executable).parent / "modfleet"), "rescan", *words]
+    return Child(command, log=tmp_path / "rescan.log", environment=environment, announces=False)
+
+
+def found(fleet: Fleet, run_id: str) -> Run:
+    run = runs(fleet.desk).find(run_id)
+    assert run
+    return run
