@@ -7,10 +7,10 @@ RUN := $(BIN)/python -m deploy.local
 TEMPLATES = $(shell grep -l AWSTemplateFormatVersion deploy/*.yaml)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up cloud test chaos bench check checkov fmt lint types lock release clean
+.PHONY: help setup demo up cloud test chaos localstack-test bench check checkov fmt lint types lock release image sbom clean
 
 help: ## print this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
 
 setup: $(VENV)/.dev ## install everything into .venv
 demo: $(VENV)/.local ## show the main job on this laptop: uploads judged, violations gone (DIR=folder for your own files)
@@ -26,6 +26,9 @@ bench: $(VENV)/.dev ## measure speed and cost beside stock Celery and a boto3 lo
 chaos: $(VENV)/.dev ## kill workers and break AWS in every way, and count what was lost: nothing (15 minutes)
 	@$(BIN)/python -m pytest tests/chaos -m "chaos or not chaos" $(T)
 	@$(if $(T),true,$(BIN)/python -m pytest tests/pipeline tests/contract -m chaos)
+localstack-test: $(VENV)/.dev ## run the pipeline tests on whatever AWS_ENDPOINT_URL names (deploy/localstack.md says how, and what is skipped)
+	@[ -n "$$AWS_ENDPOINT_URL" ] || { echo "AWS_ENDPOINT_URL names no endpoint: docker compose -f deploy/compose.yaml up -d localstack; AWS_ENDPOINT_URL=http://127.0.0.1:4566 make $@" >&2; exit 2; }
+	@MODFLEET_TEST_ENDPOINT="$$AWS_ENDPOINT_URL" $(BIN)/python -m pytest $(or $(T),tests/pipeline)
 check: lint types test ## what CI runs
 fmt: $(VENV)/.dev ## format the code
 	@$(BIN)/ruff check --fix-only --quiet . && $(BIN)/ruff format .
@@ -46,6 +49,15 @@ release: $(VENV)/.dev ## build dist/, which the instances of deploy/fleet-ec2.ya
 	@rm -rf dist && $(BIN)/uv build --quiet --wheel --no-build-isolation --python $(BIN)/python --out-dir dist
 	@$(COMPILE) --constraint requirements-dev.lock --output-file dist/requirements.lock pyproject.toml
 	@cp deploy/ec2/* dist
+
+image: ## build the image `modfleet` (EXTRAS="--extra console --extra otel" for more than the console; needs docker)
+	@docker build --file deploy/Dockerfile --build-arg EXTRAS="$(EXTRAS)" --tag modfleet .
+sbom: $(VENV)/.local ## write sbom.cdx.json, the bill of materials of the image: what the lock file names, with licences
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)/image
+	@$(BIN)/uv pip install --quiet --python $(VENV)/image/bin/python --require-hashes --constraint requirements-dev.lock $(EXTRAS) --requirement pyproject.toml
+	@$(BIN)/uv tool run --quiet --from cyclonedx-bom==7.5.0 cyclonedx-py environment --pyproject pyproject.toml --mc-type application \
+	  --spec-version 1.6 --output-reproducible --output-format JSON --output-file sbom.cdx.json $(VENV)/image
+EXTRAS = $(shell sed -n 's/^ARG EXTRAS="\(.*\)"/\1/p' deploy/Dockerfile)
 
 clean: ## remove the venv and what the local cloud wrote
 	@rm -rf $(VENV) .modfleet dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import shutil
@@ -127,6 +128,15 @@ class TestWhereNothingCanBeWritten:
         )
         assert tools.stdout.strip() == "None None"
 
+    def test_the_bill_of_materials_names_what_is_in_it_and_under_which_licence(self, built: Built) -> None:
+        subprocess.run(["make", "--silent", "sbom"], cwd=ROOT, check=True, timeout=600)
+        bill = json.loads((ROOT / "sbom.cdx.json").read_text())
+        assert bill["metadata"]["component"]["name"] == "modfleet"
+        listed = "from importlib.metadata import distributions as d; print(*sorted({one.name for one in d()}))"
+        held = {_plain(name) for name in built.run("python", "-c", listed).stdout.split()} - {"modfleet"}
+        assert {_plain(one["name"]) for one in bill["components"]} == held
+        assert [one["name"] for one in bill["components"] if not one.get("licenses")] == []
+
     def test_a_worker_judges_what_is_uploaded_and_is_healthy_and_drains(
         self, built: Built, cloud: LocalCloud, clients: SimpleNamespace, bucket: str, unique: str, tmp_path: Path
     ) -> None:
@@ -164,6 +174,11 @@ def _python() -> str:
         if python.exists() and all(folder.stat().st_mode & 0o001 for folder in python.parents):
             return str(python)
     pytest.skip("no Python here that another user may run")
+
+
+def _plain(name: str) -> str:
+    """A distribution's name as its index writes it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _picture() -> bytes:
