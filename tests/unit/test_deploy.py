@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from botocore.validate import ParamValidator
 
 from worker.deploy.changes import in_words, losses, read_changes
 from worker.deploy.fleet import usual_parts
-from worker.deploy.order import Unset, check_chosen, in_order, parameters_of, parse_set
+from worker.deploy.order import PARTS, Unset, check_chosen, in_order, parameters_of, parse_set
 from worker.deploy.settings_file import lacking, merged, settings_of
 from worker.deploy.template import TemplateError, home_of_templates, parse_template, read_template, with_names
 
@@ -108,8 +109,8 @@ def test_a_change_set_is_told_in_words_with_what_would_be_lost() -> None:
 
 
 TEMPLATE = parse_template(
-    "Parameters: {Prefix: {Type: String}, UploadsBucket: {Type: String}, Image: {Type: String}, Enabled: {Default: true},"
-    " Size: {Type: Number}}\nResources: {A: {Type: T}}",
+    "Parameters: {Prefix: {Type: String}, UploadsBucket: {Type: String}, Image: {Type: String},"
+    " Enabled: {Default: true}, Size: {Type: Number}}\nResources: {A: {Type: T}}",
     name="fleet-ecs",
 )
 DATA = parse_template("Resources: {A: {Type: T}}\nOutputs: {UploadsBucket: {Value: b}}", name="data")
@@ -145,6 +146,35 @@ def test_what_nobody_said_is_named_and_what_comes_later_is_awaited() -> None:
         in_order(["dta"])
     with pytest.raises(Unset, match="NAME=VALUE"):
         parse_set(["Name"])
+
+
+#: What only people know, by stack: everything else a stack needs is said by those before it.
+ASKED = {
+    "fleet-ecs": {"VpcId", "SubnetIds", "Image"},
+    "fleet-ec2": {"VpcId", "SubnetIds", "Release"},
+    "scaling-ecs": {"AlarmTopicArn"},
+    "scaling-ec2": {"AlarmTopicArn"},
+    "console": {
+        *("HostName", "CertificateArn", "VpcId", "SubnetIds", "LoadBalancerSubnetIds", "Image"),
+        *("Roles", "OidcIssuer", "OidcClientId"),
+    },
+    "watch": {"AlarmTopicArn"},
+}
+
+
+def test_each_stack_gets_from_those_before_it_all_that_a_person_need_not_know() -> None:
+    said: set[str] = set()
+    for name in PARTS:
+        template = read_template(HOME, name)
+        needs = {key for key, parameter in template.parameters.items() if parameter.default is None}
+        assert needs - said == ASKED.get(name, set()), name
+        said |= set(template.outputs)
+
+
+def test_the_wheel_has_every_template() -> None:
+    project = tomllib.loads((HOME.parent / "pyproject.toml").read_text("utf-8"))
+    included = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    assert included == {f"deploy/{name}.yaml": f"worker/deploy/templates/{name}.yaml" for name in PARTS}
 
 
 def test_names_are_written_out_where_they_can_be() -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import io
+import mimetypes
 import secrets
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-
-from PIL import Image
 
 from tasks.aws.calls import call
 from tasks.aws.faults import Gone
@@ -49,7 +48,7 @@ def make_probe(desk: Desk, *, bucket: str, prefix: str | None, file: Path | None
     name = f"modfleet-doctor-{secrets.token_hex(8)}"
     if file is not None:
         key = f"{prefix}{name}{file.suffix}"
-        kind = Image.MIME.get(Image.registered_extensions().get(file.suffix.lower(), ""), "application/octet-stream")
+        kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
         return Probe(bucket=bucket, key=key, body=file.read_bytes(), content_type=kind, harmless=False)
     key = f"{prefix}{name}.png"
     return Probe(bucket=bucket, key=key, body=_picture(), content_type="image/png", caption=CAPTION)
@@ -87,6 +86,9 @@ def _prefix(surfaces: Iterable[Surface], bucket: str) -> str:
 
 def _picture() -> bytes:
     """A gradient between two colours that nobody has chosen yet: its digest is new, and so is what it shows."""
+    # Here and not above: no other command needs it, and no worker should carry it along.
+    from PIL import Image  # noqa: PLC0415
+
     one, other = (tuple(secrets.token_bytes(3)) for _ in range(2))
     mask = Image.linear_gradient("L").resize((SIDE, SIDE))
     out = io.BytesIO()
