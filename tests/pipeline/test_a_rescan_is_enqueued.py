@@ -22,6 +22,7 @@ from tasks.desk import Desk
 from tasks.intake.message import read_message
 from tasks.rescan.chunk import Chunk
 from tasks.rescan.chunk_rows import Chunks, Worked
+from tasks.rescan.ending import end_if_over
 from tasks.rescan.enqueue import FOREIGN, OVER_BUDGET, Enqueuer, Waits
 from tasks.rescan.run import Brief, Run, RunState
 from tasks.rescan.run_rows import NotNow, Runs
@@ -250,3 +251,38 @@ def found(fleet: Fleet, run_id: str) -> Run:
     run = runs(fleet.desk).find(run_id)
     assert run
     return run
+
+
+def test_a_run_ends_once_after_its_last_answer_wherever_whoever_ends_it_dies(unserved: Fleet, unique: str) -> None:
+    desk, number, died = unserved.desk, 0, True
+    while died:
+        source = Made(unserved.settings.uploads_bucket, f"{unique}{number}", counts=(2, 2))
+        run, died = enqueuer(desk, started(desk), source).run(), False
+        first, last = (chunk.id for chunk in received(unserved, run))
+        worked(desk, run, first, tally={"redecided": 2}, spent_micros=7)
+        worked(desk, run, first, tally={"redecided": 2}, spent_micros=7)  # a second delivery
+        assert not end_if_over(desk, run.id)
+        worked(desk, run, last, tally={"redecided": 1}, waiting=1)
+        assert not end_if_over(desk, run.id)  # an answer is still to come
+        Chunks(desk.aws, desk.settings.items_table).close_late(
+            run.id, f"{last}+late", Worked(at=desk.now(), waiting=-1)
+        )
+        try:
+            assert end_if_over(watched(desk, after_write(number)), run.id)
+        except Crash:
+            died = True
+            assert number == 2 or not end_if_over(desk, run.id)  # whoever is at it may be alive
+            assert end_if_over(later(desk), run.id) is (number < 2)
+        number += 1
+        now = found(unserved, run.id)
+        assert (now.state, now.chunks_done, now.waiting) == (RunState.DONE, 2, 0)
+        assert (now.tally, now.spent_micros) == ({"redecided": 3}, 7)
+        told = [line for line in unserved.audit_lines() if line.get("run") == run.id]
+        assert len({line["entry_id"] for line in told}) == 1
+        assert (told[0]["command"], told[0]["at"]) == ("rescan done", now.ended_at and now.ended_at.isoformat())
+    assert number - 1 == 3  # the lease, the entry, and the state
+
+
+def worked(desk: Desk, run: Run, chunk_id: str, **came_of_it: Any) -> None:
+    """As a worker does at a message's end."""
+    Chunks(desk.aws, desk.settings.items_table).close(run.id, chunk_id, Worked(at=desk.now(), **came_of_it))
