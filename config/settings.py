@@ -140,6 +140,11 @@ class Settings(BaseSettings):
     batch_bucket: BucketName | None = Field(
         None, description="where those batches are read and written, below rescan/: a private one, texts stand in it"
     )
+    batch_least_records: int = Field(
+        100,
+        ge=1,
+        description="texts of one batch at least: your quota `Minimum number of records per batch inference job`",
+    )
     first_look_frames: int = Field(
         3, ge=1, le=10, description="frames of a video, one a second, that a surface with `first_look: frames` judges"
     )

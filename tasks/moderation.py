@@ -27,6 +27,9 @@ from tasks.intake.message import (
 )
 from tasks.intake.submission import Submission
 from tasks.outcome import Done, Outcome, Parked, Retry, Skipped, backoff, outcome_of
+from tasks.rescan.batch import look_in
+from tasks.rescan.batch_fold import fold
+from tasks.rescan.batch_message import BatchAnswers, BatchLook
 from tasks.rescan.chunk import Chunk
 from tasks.rescan.work import work as rescan
 from tasks.review.asking import ask
@@ -70,15 +73,20 @@ def _works_of(desk: Desk, message: Message, *, attempt: int) -> list[Callable[[]
         return [*checks] or [partial(Skipped, "no video waits for this job")]
     if isinstance(message, RulingGiven | Asked):
         return [partial(_do_for_people, desk, message)]
-    if isinstance(message, Submission | Chunk):
+    if isinstance(message, Submission | Chunk | BatchLook | BatchAnswers):
         return [partial(_do_whole, desk, message, attempt=attempt)]
     return [partial(pipeline.moderate, desk, item, attempt=attempt) for item in message.items]
 
 
-def _do_whole(desk: Desk, message: Submission | Chunk, *, attempt: int) -> Outcome:
+def _do_whole(desk: Desk, message: Submission | Chunk | BatchLook | BatchAnswers, *, attempt: int) -> Outcome:
+    guard = partial(_guarded, attempt=attempt)
     if isinstance(message, Submission):
         return submit(desk, message, attempt=attempt)
-    return rescan(desk, message, attempt=attempt, guard=partial(_guarded, attempt=attempt))
+    if isinstance(message, BatchLook):
+        return look_in(desk, message)
+    if isinstance(message, BatchAnswers):
+        return fold(desk, message, attempt=attempt, guard=guard)
+    return rescan(desk, message, attempt=attempt, guard=guard)
 
 
 def _do_for_people(desk: Desk, message: RulingGiven | Asked) -> Outcome:

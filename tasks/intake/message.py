@@ -17,6 +17,7 @@ from pydantic import AliasPath, AwareDatetime, BaseModel, BeforeValidator, Confi
 
 from tasks.intake.submission import Submission
 from tasks.item import Item, fields_of
+from tasks.rescan.batch_message import BatchAnswers, BatchLook
 from tasks.rescan.chunk import Chunk, subject_of
 
 #: S3 sequencers grow in length; the shorter is right-padded with zeros before comparing.
@@ -97,7 +98,9 @@ class Nothing:
     why: str
 
 
-Message = Uploads | VideoCheck | VideoEnded | RulingGiven | Asked | Submission | Chunk | Nothing
+Message = (
+    Uploads | VideoCheck | VideoEnded | RulingGiven | Asked | Submission | Chunk | BatchLook | BatchAnswers | Nothing
+)
 
 
 def read_message(body: str) -> Message:
@@ -241,6 +244,16 @@ class _OwnRescan(BaseModel):
     subjects: list[Row] = Field(min_length=1)
 
 
+class _OwnBatch(BaseModel):
+    """modfleet's own message about the batches of a rescan: a look, or the answers to one message's texts."""
+
+    run: str = Field(pattern=r"^[0-9a-zA-Z-]{1,64}$")
+    chain: str = Field("", max_length=64)
+    look: int = Field(1, ge=1)
+    chunk: str = Field("", max_length=128)
+    job: str = Field("", max_length=64)
+
+
 def _read_records(records: object) -> Message:
     if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
         raise NotAMessage("Records is not a list of objects")
@@ -282,6 +295,12 @@ def _read_eventbridge(document: dict[str, Any]) -> Message:
     return Uploads((_item(event, key=event.key),))
 
 
+def _read_batch(said: _OwnBatch) -> Message:
+    if said.chunk:
+        return BatchAnswers(run_id=said.run, chunk=said.chunk, job=said.job)
+    return BatchLook(run_id=said.run, chain=said.chain, look=said.look)
+
+
 def _read_own(document: dict[str, Any]) -> Message:
     if document["modfleet"] == "submit":
         return _validate(Submission, document, where="the submission", told_by="its schema says")
@@ -292,6 +311,8 @@ def _read_own(document: dict[str, Any]) -> Message:
         said = _validate(_OwnRescan, document, where="the rescan", told_by="modfleet writes it")
         subjects = tuple(subject_of(said.bucket, row) for row in said.subjects)
         return Chunk(run_id=said.run, id=said.chunk, subjects=subjects, redecide=said.redecide)
+    if document["modfleet"] in ("rescan-batch", "rescan-answers"):
+        return _read_batch(_validate(_OwnBatch, document, where="the batch", told_by="modfleet writes it"))
     if document["modfleet"] in ("appeal", "report"):
         return _validate(Asked, document, where=f"the {document['modfleet']}", told_by="modfleet reads it")
     if document["modfleet"] != "video-check":

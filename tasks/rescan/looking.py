@@ -11,20 +11,24 @@ from tasks.desk import Desk
 from tasks.detect.finding import Finding
 from tasks.detect.job import free_slot, start_job
 from tasks.detect.kind import Kind
+from tasks.detect.later import Later, putting_off
 from tasks.detect.look import look_at_words
 from tasks.detect.reuse import asking, looked_once, meet
 from tasks.detect.video import check_video
 from tasks.intake.present import current
 from tasks.intake.upload import open_upload
 from tasks.item import Item
-from tasks.ledger import current_ledger, looked, note_item
+from tasks.ledger import current_ledger, looked, note_item, used
 from tasks.outcome import Done, Outcome, Parked, Retry
-from tasks.pipeline import RUNNING, judge, moderate
+from tasks.pipeline import RUNNING, conclude, judge, moderate
+from tasks.record.costs import calls_in
 from tasks.record.standing import Standing, Status
-from tasks.rescan.end import Ended, Waits, failed, first_time, skipped
+from tasks.rescan.batch_wait import PutOff, puts_off, waiting
+from tasks.rescan.end import Ended, Waits, failed, first_time, micros, skipped
 from tasks.rescan.on_record import is_about
 from tasks.rescan.redecide import Looked, redecide
 from tasks.rescan.subject import Subject
+from tasks.rescan.tally import Tally
 
 #: Seconds until a video's job is looked in on again, at first and at most.
 SOONEST, LATEST = 10.0, 300.0
@@ -36,22 +40,47 @@ class Again:
 
     desk: Desk
     known: Standing
-    made: Ended | None = field(default=None)
+    later: Later
+    made: Ended | PutOff | None = field(default=None)
 
     def __call__(self, looked: Standing, findings: tuple[Finding, ...], beside: Sequence[Mapping[str, Any]]) -> Outcome:
-        """Decide again on what was found now. Raises Fault."""
+        """Decide again on what was found now, unless answers are still to come. Raises Fault."""
+        if self.later.questions:
+            taken = self.desk.prices.looking(used())
+            took = Tally(ai_calls=calls_in(taken), usd_micros=micros(self.desk.prices.cost(taken)))
+            self.made = replace(waiting(self.desk, looked, findings, self.later), tally=took)
+            return Done("waits for a batch")
         self.made = redecide(self.desk, self.known, looked=Looked(standing=looked, findings=findings, beside=beside))
         if beside:
             looked_once(self.desk, self.known.item)
         return Done("decided again")
 
 
-def look_first(desk: Desk, item: Item, *, attempt: int) -> Ended | Waits:
+@dataclass(slots=True)
+class First:
+    """Concludes a look at an item that has no row of its own, as the pipeline does; `made` where it waits."""
+
+    desk: Desk
+    later: Later
+    made: PutOff | None = field(default=None)
+
+    def __call__(self, looked: Standing, findings: tuple[Finding, ...], beside: Sequence[Mapping[str, Any]]) -> Outcome:
+        """Conclude, unless answers are still to come. Raises Fault."""
+        if self.later.questions:
+            self.made = waiting(self.desk, looked, findings, self.later)
+            return Done("waits for a batch")
+        return conclude(self.desk, looked, findings, beside=tuple(beside))
+
+
+def look_first(desk: Desk, item: Item, *, attempt: int) -> Ended | Waits | PutOff:
     """Judge an object that has no row of its own as an upload is judged, but on behalf of the rescan. Raises Fault."""
-    return _ending(desk, item, moderate(desk, item, attempt=attempt))
+    with putting_off(_whose(desk, item)) as later:
+        first = First(desk, later)
+        outcome = moderate(replace(desk, again=first), item, attempt=attempt)
+    return first.made or _ending(desk, item, outcome)
 
 
-def look_again(desk: Desk, known: Standing, *, attempt: int) -> Ended | Waits:
+def look_again(desk: Desk, known: Standing, *, attempt: int) -> Ended | Waits | PutOff:
     """Look again at an item that was decided before, and decide again on what is found. Raises Fault."""
     item = known.item
     if known.status in (Status.REDACTED, Status.RESTORED):
@@ -60,13 +89,19 @@ def look_again(desk: Desk, known: Standing, *, attempt: int) -> Ended | Waits:
     try:
         if known.kind is Kind.VIDEO:
             return _look_at_video(desk, known, attempt=attempt)
-        again = Again(desk, known)
-        outcome = _judged(replace(desk, again=again), item, within=known.within)
+        with putting_off(_whose(desk, item)) as later:
+            again = Again(desk, known, later)
+            outcome = _judged(replace(desk, again=again), item, within=known.within)
     except (Gone, Moved):
         return skipped("gone")
     if again.made:
         return again.made
     return outcome if isinstance(outcome, Ended) else _ending(desk, item, outcome)
+
+
+def _whose(desk: Desk, item: Item) -> str:
+    """The item whose questions are put off; nobody's where the run asks at once."""
+    return item.id if puts_off(desk) else ""
 
 
 def _look_in_its_place(desk: Desk, known: Standing) -> Ended | Waits:

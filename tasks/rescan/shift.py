@@ -16,6 +16,7 @@ from tasks.record.policies import Policies, UnknownPolicy
 from tasks.record.spending import LOST
 from tasks.record.standing import Standing
 from tasks.rescan.allowance import Allowance
+from tasks.rescan.batch_wait import PutOff
 from tasks.rescan.chunk import Chunk
 from tasks.rescan.course import Course
 from tasks.rescan.end import Ended, Waits, ended, micros
@@ -62,7 +63,7 @@ class Task:
 
     subject: Subject
     known: Standing | None = None
-    course: Course | Ended | Waits = Course.FIRST
+    course: Course | Ended | Waits | PutOff = Course.FIRST
     #: What a video may cost is put aside by itself.
     is_video: bool = False
 
@@ -71,7 +72,7 @@ class Task:
 class Result:
     """How a task went, and the millionths of a dollar that it took."""
 
-    came_to: Ended | Waits
+    came_to: Ended | Waits | PutOff
     micros: int = 0
 
 

@@ -21,6 +21,7 @@ from tasks.intake.present import current
 from tasks.outcome import Done, Outcome, Parked, Retry, Skipped
 from tasks.record.standing import Standing
 from tasks.rescan.afford import afforded, release_video
+from tasks.rescan.batch_wait import PutOff, kept_waiting, put_off, puts_off
 from tasks.rescan.chunk import Chunk
 from tasks.rescan.chunk_rows import Chunks, Worked
 from tasks.rescan.course import Course, course_of, decide_again, go_on
@@ -79,7 +80,7 @@ def _work(shift: Shift) -> Outcome:
     with ThreadPoolExecutor(THREADS, thread_name_prefix="rescan") as pool:
         wide = replace(desk, hands=pool)
         subjects = on_their_own(wide, partial(_identified, shift), shift.chunk.subjects)
-        tasks, reserved = afforded(shift, _tasks(shift, subjects), wide)
+        tasks, reserved = afforded(shift, _put_off_before(shift, _tasks(shift, subjects)), wide)
         # A post is decided by its parts, so it comes after them.
         posts = [task for task in tasks if task.known and task.known.kind is Kind.POST]
         others = [task for task in tasks if not (task.known and task.known.kind is Kind.POST)]
@@ -89,18 +90,37 @@ def _work(shift: Shift) -> Outcome:
     if entries:
         desk.audit.append(entries)
     spent, waits = sum(result.micros for result in results), [one for one in came_to if isinstance(one, Waits)]
+    later = [one for one in came_to if isinstance(one, PutOff)]
+    if puts_off(desk):
+        bound = put_off(desk, shift.run, shift.chunk.id, later)
+        reserved -= bound if shift.allowance.is_limited else 0
     if waits:
         shift.allowance.settle(spent=spent, released=reserved)
         return came_back(waits, attempt=shift.attempt)
-    tally = merge(one.tally for one in came_to if isinstance(one, Ended))
-    return _close(desk, shift.chunk, tally, spent=spent, released=reserved)
+    tally = merge(one.tally for one in came_to if not isinstance(one, Waits))
+    worked = Worked(at=desk.now(), spent_micros=spent, released_micros=reserved, waiting=1 if later else 0)
+    return _close(desk, shift.chunk, tally, worked)
 
 
-def _close(desk: Desk, chunk: Chunk, tally: Tally, *, spent: int = 0, released: int = 0) -> Outcome:
+def _put_off_before(shift: Shift, tasks: list[Task]) -> list[Task]:
+    """The tasks, of which those that wait for a batch since an earlier delivery are not looked at again."""
+    if shift.attempt == 1 or not puts_off(shift.desk):
+        return tasks
+    kept = {
+        (one.standing.item.location, one.standing.item.version_id or one.standing.item.etag): one
+        for one in kept_waiting(shift.desk, shift.run, shift.chunk.id)
+    }
+    names = [(task.subject.location, task.subject.version_id or task.subject.etag) for task in tasks]
+    looks = (Course.FIRST, Course.LOOK)
+    return [
+        replace(task, course=kept[name]) if name in kept and task.course in looks else task
+        for name, task in zip(names, tasks, strict=True)
+    ]
+
+
+def _close(desk: Desk, chunk: Chunk, tally: Tally, worked: Worked | None = None) -> Outcome:
     """Count what came of a message, once; whoever closes the last one ends the run."""
-    worked = Worked(
-        at=desk.now(), tally=tally.counts(), said=tally.told(), spent_micros=spent, released_micros=released
-    )
+    worked = replace(worked or Worked(at=desk.now()), tally=tally.counts(), said=tally.told())
     Chunks(desk.aws, desk.settings.items_table).close(chunk.run_id, chunk.id, worked)
     end_if_over(desk, chunk.run_id)
     return Done("rescanned")
@@ -137,7 +157,7 @@ def _do(shift: Shift, task: Task) -> Result:
         return Result(came_to=task.course)
     if shift.desk.now() > shift.until:
         return Result(came_to=Waits(1.0, "this delivery has worked for long enough"))
-    box: list[Ended | Waits] = []
+    box: list[Ended | Waits | PutOff] = []
 
     def go() -> Outcome:
         box.append(_go(shift, task))
@@ -152,7 +172,7 @@ def _do(shift: Shift, task: Task) -> Result:
     return Result(came_to=came_to, micros=spent_micros(shift.desk))
 
 
-def _go(shift: Shift, task: Task) -> Ended | Waits:
+def _go(shift: Shift, task: Task) -> Ended | Waits | PutOff:
     desk, known = shift.desk, task.known
     try:
         if known is None:
@@ -163,7 +183,7 @@ def _go(shift: Shift, task: Task) -> Ended | Waits:
         return Waits(1.0, "somebody else has decided about it")
 
 
-def _go_with(shift: Shift, course: object, known: Standing) -> Ended | Waits:
+def _go_with(shift: Shift, course: object, known: Standing) -> Ended | Waits | PutOff:
     if course is Course.COUNT:
         return counted_again(known)
     if course is Course.RESUME:

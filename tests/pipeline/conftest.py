@@ -11,6 +11,9 @@ from fleet import Fleet, card, running_fleet
 from PIL import Image
 from skimage import data
 
+#: Batches as small as tests need them, and done at once.
+SMALL = {"batch_seconds": 0.0, "batch_least": 2}
+
 
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
@@ -23,7 +26,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
 @pytest.fixture(scope="session")
 def unserved(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """A fleet without a worker, whose only video job slot is taken for a second at a time."""
-    with running_fleet(tmp_path_factory.mktemp("unserved"), job_seconds=1.0, jobs=1) as fleet:
+    with running_fleet(tmp_path_factory.mktemp("unserved"), job_seconds=1.0, jobs=1, **SMALL) as fleet:
         yield fleet
 
 

@@ -16,7 +16,7 @@ from tasks.record.audit import AuditLog
 from tasks.record.state import State
 from worker.wiring import writer_name
 
-CLIENTS = ("s3", "sqs", "dynamodb", "sns", "rekognition", "bedrock", "comprehend", "cloudfront")
+CLIENTS = ("s3", "sqs", "dynamodb", "sns", "rekognition", "bedrock", "batches", "comprehend", "cloudfront")
 #: What changes something out there; a crash between two of these is a crash after the first.
 WRITES = {
     "put_object",
@@ -30,6 +30,8 @@ WRITES = {
     "create_invalidation",
     "send_message",
     "send_message_batch",
+    "create_model_invocation_job",
+    "stop_model_invocation_job",
 }
 DETECTORS = {
     "detect_moderation_labels",
@@ -131,7 +133,8 @@ def after_write(number: int) -> Around:
 
 def watched(desk: Desk, around: Around) -> Desk:
     """The desk with every client, the state and the audit log included, behind `around`."""
-    aws = replace(desk.aws, **{name: _Client(getattr(desk.aws, name), around) for name in CLIENTS})
+    clients = {name: client for name in CLIENTS if (client := getattr(desk.aws, name))}
+    aws = replace(desk.aws, **{name: _Client(client, around) for name, client in clients.items()})
     audit = AuditLog(aws, bucket=desk.settings.audit_bucket, writer=writer_name(), now=desk.now)
     return replace(desk, aws=aws, state=State(aws, desk.settings.items_table), audit=audit)
 
