@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
@@ -21,6 +21,9 @@ _HOP = {b"connection", b"keep-alive", b"transfer-encoding", b"expect", b"date", 
 #: Connections to the endpoint.
 _CONNECTIONS = 64
 
+#: What S3 says of a version, and of the tags that it carries; and how a request asks for one version.
+_VERSION, _TAGS, _NAMES_VERSION = b"x-amz-version-id", b"x-amz-tagging-count", b"versionId="
+
 Headers = list[tuple[bytes, bytes]]
 
 
@@ -32,13 +35,21 @@ class Answer:
     headers: Headers
     body: bytes = b""
 
+    def header(self, name: bytes) -> bytes:
+        """A header by its lower-case name, empty where there is none."""
+        return next((value for said, value in self.headers if said.lower() == name), b"")
+
 
 class Front:
     """An ASGI application: `ours` serves CloudFront, with the CloudFormation of it, and the endpoint S3.
 
-    LocalStack refuses a delete on condition of an ETag (501), by which a takedown never removes a newer upload. Here
-    the condition is looked at while writes of the same key wait: as in S3 nothing comes between, provided that all
-    writers come this way. https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html
+    Where LocalStack 4.14.0 differs from S3, and modfleet's safety hangs on it, this answers as S3 does:
+
+    - it refuses a delete on condition of an ETag (501), by which a takedown never removes a newer upload. Here the
+      condition is looked at while writes of the same key wait: nothing comes between, if all writers come this way
+      (https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html);
+    - it refuses to delete a version that is gone (400), as a second delivery does; S3 has no objection;
+    - it counts no tags in an answer to GetObject without a version, by which an upload that brings its own is known.
     """
 
     def __init__(self, endpoint: str, ours: App) -> None:
@@ -56,24 +67,40 @@ class Front:
             return
         body = await read_body(receive)
         if scope["method"] in ("GET", "HEAD"):
-            answer = await self._ask(scope["method"], scope, body)
+            answer = await self._read(scope, body)
         else:
             async with self._writes.setdefault(scope["raw_path"], asyncio.Lock()):
                 answer = await self._write(scope, body)
         await _pass_on(send, answer)
 
+    async def _read(self, scope: Scope, body: bytes) -> Answer:
+        answer = await self._ask(scope["method"], scope, body)
+        version = answer.header(_VERSION)
+        if scope["method"] == "GET" and version and not scope["query_string"]:
+            head = await self._ask("HEAD", scope, b"")
+            if head.header(_VERSION) == version and (tags := head.header(_TAGS)):
+                return replace(answer, headers=[*_without(answer.headers, {_TAGS}), (_TAGS, tags)])
+        return answer
+
     async def _write(self, scope: Scope, body: bytes) -> Answer:
-        wanted = headers_of(scope).get("if-match")
-        if scope["method"] != "DELETE" or wanted is None:
+        if scope["method"] != "DELETE":
             return await self._ask(scope["method"], scope, body)
+        if _NAMES_VERSION in scope["query_string"]:
+            answer = await self._ask("DELETE", scope, body)
+            return Answer(204, []) if b"Invalid version id specified" in answer.body else answer
+        return await self._delete(scope, headers_of(scope).get("if-match"))
+
+    async def _delete(self, scope: Scope, wanted: str | None) -> Answer:
+        if wanted is None:
+            return await self._ask("DELETE", scope, b"")
         current = await self._ask("HEAD", scope, b"")
         if current.status == 404:
             return _refusal(404, "NoSuchKey", "The specified key does not exist.")
         if current.status != 200:
             return _refusal(500, "InternalError", f"HeadObject answered {current.status}.")
-        if wanted != "*" and wanted.strip('"') != _etag(current):
+        if wanted != "*" and wanted.strip('"') != current.header(b"etag").decode().strip('"'):
             return _refusal(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold")
-        return await self._ask("DELETE", scope, body)
+        return await self._ask("DELETE", scope, b"")
 
     async def _ask(self, method: str, scope: Scope, body: bytes) -> Answer:
         """The endpoint's own answer, read to its end; a 502 where there is none."""
@@ -87,10 +114,6 @@ class Front:
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException):
             return _refusal(502, "BadGateway", "The endpoint does not answer.")
         return Answer(said.status, said.headers, said.content)
-
-
-def _etag(answer: Answer) -> str:
-    return next((value.decode() for name, value in answer.headers if name.lower() == b"etag"), "").strip('"')
 
 
 def _without(headers: Iterable[tuple[bytes, bytes]], names: set[bytes]) -> Headers:

@@ -111,5 +111,7 @@ def _denied(fleet: Fleet, put: Put, action: str, principal: str | None) -> str |
     """The statement of the bucket's own policy that denies it; local clouds themselves enforce none."""
     policy = json.loads(fleet.aws.s3.get_bucket_policy(Bucket=put.bucket)["Policy"])
     tags = {f"s3:ExistingObjectTag/{name}": value for name, value in fleet.tags(put).items()}
-    context = tags | ({"aws:PrincipalArn": principal} if principal else {})
+    # Whoever is of the fleet's own account is of the one that it happens to be in.
+    own = fleet.settings.notices_topic_arn.split(":")[4]
+    context = tags | ({"aws:PrincipalArn": principal.replace(ACCOUNT, own)} if principal else {})
     return denied_by(policy, action=action, resource=f"arn:aws:s3:::{put.bucket}/{put.key}", context=context)
