@@ -40,6 +40,8 @@ MORE = {
     "MoreUploadsBuckets": "one-more,another",
     "GuardrailId": "abc123",
     "GuardrailVersion": "3",
+    "BatchBucket": "modfleet-batches-123456789012",
+    "BatchRoleArn": "arn:aws:iam::123456789012:role/modfleet-batch",
     "ClassifierModel": "amazon.nova-micro-v1:0",
     "RateLimits": '{"rekognition.DetectModerationLabels": 50}',
     "DailyCaps": '{"rekognition": "25 USD"}',
