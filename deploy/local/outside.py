@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Protocol
 from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
@@ -40,6 +41,13 @@ class Answer:
         return next((value for said, value in self.headers if said.lower() == name), b"")
 
 
+class Pool(Protocol):
+    """Connections to the endpoint: httpcore's."""
+
+    async def request(self, method: str, url: httpcore.URL, *, headers: Headers, content: bytes) -> httpcore.Response:
+        """One answer, read to its end."""
+
+
 class Front:
     """An ASGI application: `ours` serves CloudFront, with the CloudFormation of it, and the endpoint S3.
 
@@ -52,12 +60,12 @@ class Front:
     - it counts no tags in an answer to GetObject without a version, by which an upload that brings its own is known.
     """
 
-    def __init__(self, endpoint: str, ours: App) -> None:
+    def __init__(self, endpoint: str, ours: App, *, pool: Pool | None = None) -> None:
         where = urlsplit(endpoint)
         assert where.hostname
         self._origin = (where.scheme.encode(), where.hostname.encode(), where.port)
         self._ours = ours
-        self._pool = httpcore.AsyncConnectionPool(max_connections=_CONNECTIONS)
+        self._pool = pool or httpcore.AsyncConnectionPool(max_connections=_CONNECTIONS)
         self._writes: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
