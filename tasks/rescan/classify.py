@@ -41,11 +41,11 @@ class Sorted:
 
 def classify(desk: Desk, subjects: Sequence[Subject]) -> list[Sorted]:
     """Sort subjects under `desk.policy`, the run's, in their order; reads a hundred rows a call. Raises Fault."""
-    records = iter(on_record(desk, [subject for subject in subjects if _is_named(subject)], glance=True))
-    return [_sorted(desk, subject, next(records)) if _is_named(subject) else _unnamed(subject) for subject in subjects]
+    records = iter(on_record(desk, [subject for subject in subjects if is_named(subject)], glance=True))
+    return [_sorted(desk, subject, next(records)) if is_named(subject) else _unnamed(subject) for subject in subjects]
 
 
-def _is_named(subject: Subject) -> bool:
+def is_named(subject: Subject) -> bool:
     """Whether the source says which upload it means."""
     return bool(subject.version_id or subject.etag)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
 from typing import Any, Protocol, TypeVar
@@ -15,7 +15,9 @@ from typing import Any, Protocol, TypeVar
 from config.lanes import LANES
 from tasks.desk import Desk
 from tasks.detect.kind import Kind
-from tasks.rescan.classify import Sorted, classify
+from tasks.intake.present import current
+from tasks.rescan.classify import Sorted, Way, classify, is_named
+from tasks.rescan.enqueue import FOREIGN
 from tasks.rescan.inventory import Inventory, subject_of
 from tasks.rescan.kinds import kind_by_name
 from tasks.rescan.needs import Looks, Seen
@@ -94,7 +96,7 @@ def survey(
         surveyed = _Surveyed(desk)
         for part in parts:
             groups = (part.sample[begin : begin + QUESTION] for begin in range(0, len(part.sample), QUESTION))
-            surveyed.add(part, _in_turn(pool, partial(classify, desk), groups))
+            surveyed.add(part, _in_turn(pool, partial(sort_out, desk), groups))
     return surveyed.survey(source)
 
 
@@ -175,6 +177,26 @@ def assumed(desk: Desk, *, workers: int = 1) -> Assumed:
         workers=max(1, workers),
         concurrency=LANES["rescan"].concurrency,
     )
+
+
+def sort_out(desk: Desk, subjects: Sequence[Subject]) -> list[Sorted]:
+    """As `classify` sorts them; where a source does not say which version is there, S3 is asked. Raises Fault."""
+    left, there = [], []
+    for subject in subjects:
+        if subject.bucket not in desk.settings.uploads_buckets:
+            left.append(Sorted(subject=subject, way=Way.SKIP, why=FOREIGN))
+        elif found := subject if is_named(subject) else _there(desk, subject):
+            there.append(found)
+        else:
+            left.append(Sorted(subject=subject, way=Way.SKIP, why="gone"))
+    return left + classify(desk, there)
+
+
+def _there(desk: Desk, subject: Subject) -> Subject | None:
+    """What is under a key, None where nothing is."""
+    if (item := current(desk, subject.bucket, subject.key)) is None:
+        return None
+    return replace(subject, version_id=item.version_id, etag=item.etag, modified_at=item.event_time)
 
 
 class _Surveyed:

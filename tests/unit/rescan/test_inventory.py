@@ -19,7 +19,7 @@ import pytest
 from pyarrow import orc, parquet
 
 from tasks.aws.session import Aws
-from tasks.rescan.inventory import Inventory, inventory_of
+from tasks.rescan.inventory import Inventory, inventory_of, subject_of
 from tasks.rescan.subject import Subject, Unreadable
 
 LISTS, MANIFEST = "lists-example", "s3://lists-example/daily/manifest.json"
@@ -113,6 +113,7 @@ def test_every_form_tells_of_the_same_current_objects(moto_aws: Aws, publish: Ca
     inventory = inventory_of(moto_aws, MANIFEST)
     assert [part.id for part in inventory.partitions()] == ["000000", "000001"]
     assert subjects(inventory) == CURRENT
+    assert [subject_of(row) for part in inventory.partitions() for row in inventory.rows(part)] == CURRENT
 
 
 @pytest.mark.parametrize("form", FORMS)

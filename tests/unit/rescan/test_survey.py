@@ -130,6 +130,29 @@ def test_a_small_source_is_planned_to_the_last_object(desk: Desk) -> None:
     assert told[-1] == 13
 
 
+def test_a_key_without_a_version_is_planned_by_what_is_there_now(desk: Desk) -> None:
+    desk.aws.s3.create_bucket(Bucket="uploads-example")
+    desk.aws.s3.put_bucket_versioning(Bucket="uploads-example", VersioningConfiguration={"Status": "Enabled"})
+    made = desk.aws.s3.put_object(Bucket="uploads-example", Key="feed/known.jpg", Body=b"x")
+    desk.aws.s3.put_object(Bucket="uploads-example", Key="feed/new.jpg", Body=b"x")
+    item = Item(
+        bucket="uploads-example", key="feed/known.jpg", version_id=made["VersionId"], etag="e", size=1,
+        sequencer="", event_time=NOON,
+    )  # fmt: skip
+    decided(desk, "known", item=item)
+    names = [
+        *(("uploads-example", f"feed/{name}.jpg") for name in ("known", "new", "gone")),
+        ("elsewhere", "feed/a.jpg"),
+    ]
+    plan = planned(desk, Given((tuple(Subject(bucket=bucket, key=key) for bucket, key in names),)))
+    assert {why: each.expected for why, each in plan.whys.items()} == {
+        "unchanged": 1,
+        "never-seen": 1,
+        "gone": 1,
+        "not an uploads bucket": 1,
+    }
+
+
 def test_a_sample_of_a_large_source_says_what_is_true_of_the_whole(desk: Desk) -> None:
     known = tuple(decided(desk, f"k{n}") for n in range(20))
     new = Subject(bucket="uploads-example", key="feed/new.jpg", version_id="v", etag="e", size=9)
