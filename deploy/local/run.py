@@ -114,11 +114,9 @@ class LocalCloud:
 
     @property
     def batch_environment(self) -> dict[str, str]:
-        """What lets rescans ask in batches: a role that nobody looks at, and the private bucket that there is."""
-        return {
-            "MODFLEET_BATCH_ROLE_ARN": "arn:aws:iam::000000000000:role/modfleet-batches",
-            "MODFLEET_BATCH_BUCKET": self.environment["MODFLEET_QUARANTINE_BUCKET"],
-        }
+        """What lets rescans ask in batches: a role that nobody looks at here, and a bucket."""
+        outputs = {"MODFLEET_BATCH_ROLE_ARN": "BatchRoleArn", "MODFLEET_BATCH_BUCKET": "BatchBucket"}
+        return {variable: self.outputs[output] for variable, output in outputs.items()}
 
     @property
     def pids(self) -> list[int]:
@@ -179,18 +177,18 @@ def _environment(cloud: Mapping[str, str], ai: str, *, key: str) -> dict[str, st
 
 def main() -> None:
     """Run the local cloud, or all of modfleet on it, until Ctrl-C or SIGTERM."""
-    chosen = _parser().parse_args()
+    options = chosen(sys.argv[1:])
     # SIGINT too: a shell starts background jobs with it ignored.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _exit_on_signal)
-    ports = Ports(cloud=chosen.cloud_port, edge=chosen.edge_port, ai=chosen.ai_port)
+    ports = Ports(cloud=options.cloud_port, edge=options.edge_port, ai=options.ai_port)
     try:
-        outside = Outside(endpoint=chosen.endpoint) if chosen.endpoint else None
-        knobs = Knobs.chosen(chosen)
-        with LocalCloud(home=chosen.home, ports=ports, knobs=knobs, outside=outside, host=chosen.host) as cloud:
+        outside = Outside(endpoint=options.endpoint) if options.endpoint else None
+        knobs = Knobs.chosen(options)
+        with LocalCloud(home=options.home, ports=ports, knobs=knobs, outside=outside, host=options.host) as cloud:
             cloud.describe(cloud.batch_environment)
-            if chosen.what == "up":
-                _work(cloud, console_port=chosen.console_port)
+            if options.what == "up":
+                _work(cloud, console_port=options.console_port)
             else:
                 _describe(cloud)
                 _wait(cloud, [])
@@ -200,7 +198,8 @@ def main() -> None:
         _say("ended")
 
 
-def _parser() -> argparse.ArgumentParser:
+def chosen(words: Sequence[str]) -> argparse.Namespace:
+    """What a command line says; ends the process where it cannot be understood."""
     parser = argparse.ArgumentParser(prog="python -m deploy.local.run", description=__doc__)
     parser.add_argument("what", choices=("cloud", "up"), help="the local cloud alone, or with a worker and the console")
     for field in fields(Ports):
@@ -212,7 +211,7 @@ def _parser() -> argparse.ArgumentParser:
     console_port = int(os.environ.get("MODFLEET_LOCAL_CONSOLE_PORT", "0"))
     parser.add_argument("--console-port", type=int, default=console_port, help="of `up`; default: a free one")
     Knobs.add_flags(parser)
-    return parser
+    return parser.parse_args(words)
 
 
 def _exit_on_signal(_number: int, _frame: FrameType | None) -> NoReturn:

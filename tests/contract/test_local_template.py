@@ -10,7 +10,9 @@ from pydantic_core import PydanticUndefined
 
 from config.lanes import LANES, Lane
 from config.settings import Settings
+from deploy.local.aws import client
 from deploy.local.run import LocalCloud
+from tests.unit.stacks import load, settled
 
 
 @pytest.mark.parametrize("lane", LANES.values(), ids=list(LANES))
@@ -84,6 +86,24 @@ def test_what_is_evidence_is_locked_and_the_originals_are_read_by_the_fleet_alon
     assert only["Condition"] == {"ArnNotEquals": {"aws:PrincipalArn": readers}}
 
 
+def test_all_that_the_templates_name_is_there(cloud: LocalCloud) -> None:
+    cloudformation = client("cloudformation", cloud.environment["AWS_ENDPOINT_URL"])
+    for name in ("data", "edge"):
+        stack = cloudformation.describe_stack_resources(StackName=f"modfleet-{name}")["StackResources"]
+        made = {one["LogicalResourceId"] for one in stack if one["ResourceStatus"].endswith("_COMPLETE")}
+        assert made == set(settled(load(name), DistributionId="E1"))
+
+
+def test_what_batches_leave_expires_and_their_bucket_is_private(cloud: LocalCloud, clients: SimpleNamespace) -> None:
+    name = cloud.outputs["BatchBucket"]
+    assert clients.s3.get_bucket_encryption(Bucket=name)["ServerSideEncryptionConfiguration"]["Rules"]
+    assert set(clients.s3.get_public_access_block(Bucket=name)["PublicAccessBlockConfiguration"].values()) == {True}
+    assert "Status" not in clients.s3.get_bucket_versioning(Bucket=name)
+    (rule,) = settled(load("data"))["BatchBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+    assert rule["ExpirationInDays"] == 14
+    assert cloud.outputs["BatchRoleArn"].startswith("arn:aws:iam::")
+
+
 def test_the_tables_have_the_keys_that_the_stores_use(cloud: LocalCloud, clients: SimpleNamespace) -> None:
     keys = {}
     for setting in ("MODFLEET_ITEMS_TABLE", "MODFLEET_CASES_TABLE"):
@@ -91,6 +111,8 @@ def test_the_tables_have_the_keys_that_the_stores_use(cloud: LocalCloud, clients
         assert table["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
         keys[setting] = [(key["AttributeName"], key["KeyType"]) for key in table["KeySchema"]]
         assert table["DeletionProtectionEnabled"]
+        indexes = {index["IndexName"] for index in table.get("GlobalSecondaryIndexes", ())}
+        assert indexes == (set() if "ITEMS" in setting else {"by-queue", "by-place", "by-account"})
     assert keys["MODFLEET_ITEMS_TABLE"] == [("location", "HASH"), ("version", "RANGE")]
     assert keys["MODFLEET_CASES_TABLE"] == [("case_id", "HASH")]
 

@@ -55,6 +55,8 @@ _BUCKETS = {
     "tasks.record.audit": "audit",
     "tasks.record.costs": "audit",
     "tasks.record.log_objects": "audit",
+    "tasks.rescan.batch_files": "batch",
+    "tasks.rescan.s3_file": "batch",
     "worker.console.headers": "uploads quarantine",
     "worker.console.media": "uploads quarantine",
     "worker.doctor.get_bucket_versioning": "uploads quarantine audit",
@@ -68,6 +70,7 @@ _COPIES = {
     "tasks.act.copy": (("uploads", "quarantine"), ("quarantine", "uploads")),
     "tasks.act.quarantine": (("uploads", "quarantine"),),
     "tasks.act.restore": (("quarantine", "uploads"),),
+    "tasks.rescan.batch_files": (("batch", "batch"),),
 }
 #: These write an object with its tags.
 _WITH_TAGS = {"tasks.act.redact"}
@@ -106,8 +109,8 @@ _QUEUES = {
     "worker.submit": "uploads",
     "worker.top": f"{_LANES} {_DEAD}",
 }
-#: Batches are of the lanes that a worker serves, and of the dead letters that an operator has read.
-_OF_OPERATORS = {"worker.batches": _DEAD}
+#: What is something else to an operator: dead letters that were read, inventories and lists of keys.
+_OF_OPERATORS = {"worker.batches": _DEAD, "tasks.rescan.s3_file": "inventory"}
 _SQS = {
     "change_message_visibility_batch": "ChangeMessageVisibility",
     "delete_message_batch": "DeleteMessage",
@@ -128,6 +131,8 @@ ASKED_BY_OTHERS: dict[str, set[Grant]] = {
     "worker": {
         # MODFLEET_VIDEO_ROLE_ARN is passed on in StartContentModeration.
         ("iam:PassRole", "role/video"),
+        # MODFLEET_BATCH_ROLE_ARN in CreateModelInvocationJob.
+        ("iam:PassRole", "role/batch"),
         # By ECS's agent, whose endpoint worker/notices.py asks.
         ("ecs:UpdateTaskProtection", "task/modfleet/*"),
         # By deploy/ec2: to be installed, and to write logs.
@@ -146,9 +151,7 @@ ASKED_BY_OTHERS: dict[str, set[Grant]] = {
 
 def asked(site: Site, role: str) -> set[Grant]:
     """(action, resource) of all that a call asks for, resources by the names of `test_iam`."""
-    if role == "operator" and site.module in _OF_OPERATORS:
-        return {(f"sqs:{_SQS[site.method]}", queue) for queue in _OF_OPERATORS[site.module].split()}
-    return set(_ASKED[site.service](site))
+    return set(_ASKED[site.service](site, role))
 
 
 def stale(sites: Iterable[Site]) -> list[str]:
@@ -159,13 +162,15 @@ def stale(sites: Iterable[Site]) -> list[str]:
     return sorted(said - known) + sorted(map(str, MADE_FOR_ALL - set(sites)))
 
 
-def _s3(site: Site) -> Iterator[Grant]:
+def _s3(site: Site, role: str) -> Iterator[Grant]:
     if site.method in ("copy_object", "upload_part_copy"):
         for source, target in _COPIES[site.module]:
-            yield from _on(source, ("GetObject", "GetObjectTagging"))
-            yield from _on(target, ("PutObject", "PutObjectTagging"), versions=False)
+            # Tags go along, where there are any.
+            tags = source != "batch"
+            yield from _on(source, ("GetObject", *["GetObjectTagging"] * tags))
+            yield from _on(target, ("PutObject", *["PutObjectTagging"] * tags), versions=False)
         return
-    for bucket in _found(_BUCKETS, site, default="uploads"):
+    for bucket in _found(_BUCKETS, site, role, default="uploads"):
         if site.method in _OF_BUCKETS:
             yield f"s3:{_OF_BUCKETS[site.method]}", bucket
         else:
@@ -183,49 +188,52 @@ def _on(bucket: str, actions: tuple[str, ...], *, versions: bool = True) -> Iter
             yield f"s3:{_OF_VERSIONS[action]}", f"{bucket}/*"
 
 
-def _dynamodb(site: Site) -> Iterator[Grant]:
-    for table in _found(_TABLES, site, default="items"):
+def _dynamodb(site: Site, role: str) -> Iterator[Grant]:
+    for table in _found(_TABLES, site, role, default="items"):
         for action in _DYNAMODB.get(site.method, (_camel(site.method),)):
             yield f"dynamodb:{action}", f"table/{table}"
 
 
-def _sqs(site: Site) -> Iterator[Grant]:
-    for queue in _found(_QUEUES, site, default=""):
+def _sqs(site: Site, role: str) -> Iterator[Grant]:
+    for queue in _found(_QUEUES, site, role, default=""):
         yield f"sqs:{_SQS.get(site.method, _camel(site.method))}", queue
 
 
-def _sns(site: Site) -> Iterator[Grant]:
-    for topic in _found(_TOPICS, site, default="notices"):
+def _sns(site: Site, role: str) -> Iterator[Grant]:
+    for topic in _found(_TOPICS, site, role, default="notices"):
         yield f"sns:{_camel(site.method)}", topic
 
 
-def _rekognition(site: Site) -> Iterator[Grant]:
+def _rekognition(site: Site, role: str) -> Iterator[Grant]:
     yield f"rekognition:{_camel(site.method)}", "*"
     if site.method in _READ_BY_REKOGNITION and site.module != "worker.doctor":
         yield from _on("uploads", ("GetObject",))
 
 
-def _bedrock(site: Site) -> Iterator[Grant]:
-    if site.method == "converse":
-        yield "bedrock:InvokeModel", "foundation-model/amazon.nova-lite-v1:0"
-    else:
+def _bedrock(site: Site, role: str) -> Iterator[Grant]:
+    if site.service == "bedrock":
+        yield f"bedrock:{_camel(site.method)}", "model-invocation-job/*"
+    if site.method in ("converse", "create_model_invocation_job"):
+        action = "InvokeModel" if site.method == "converse" else _camel(site.method)
+        yield f"bedrock:{action}", "foundation-model/amazon.nova-lite-v1:0"
+    elif site.service == "bedrock-runtime":
         yield f"bedrock:{_camel(site.method)}", "guardrail/guardrail" if site.method == "apply_guardrail" else "*"
 
 
-def _comprehend(site: Site) -> Iterator[Grant]:
+def _comprehend(site: Site, role: str) -> Iterator[Grant]:
     yield f"comprehend:{_camel(site.method)}", "*"
 
 
-def _cloudfront(site: Site) -> Iterator[Grant]:
+def _cloudfront(site: Site, role: str) -> Iterator[Grant]:
     yield f"cloudfront:{_camel(site.method)}", "distribution/E1"
 
 
-def _autoscaling(site: Site) -> Iterator[Grant]:
+def _autoscaling(site: Site, role: str) -> Iterator[Grant]:
     for group in ("live", "video", "rescan"):
         yield f"autoscaling:{_camel(site.method)}", f"autoScalingGroup:*:autoScalingGroupName/worker-{group}"
 
 
-def _sts(site: Site) -> Iterator[Grant]:
+def _sts(site: Site, role: str) -> Iterator[Grant]:
     """GetCallerIdentity is everybody's."""
     assert site.method == "get_caller_identity"
     yield from ()
@@ -233,6 +241,7 @@ def _sts(site: Site) -> Iterator[Grant]:
 
 _ASKED = {
     "autoscaling": _autoscaling,
+    "bedrock": _bedrock,
     "bedrock-runtime": _bedrock,
     "cloudfront": _cloudfront,
     "comprehend": _comprehend,
@@ -245,9 +254,11 @@ _ASKED = {
 }
 
 
-def _found(table: dict[str, str], site: Site, *, default: str) -> list[str]:
+def _found(table: dict[str, str], site: Site, role: str, *, default: str) -> list[str]:
     """What a table says of the method, else of its module, else of the folder."""
     found = next((table[name] for name in _names(site) if name in table), default)
+    if role == "operator":
+        found = _OF_OPERATORS.get(site.module, found)
     assert found, f"whose is {site}? tests/unit/asked.py does not say"
     return found.split()
 

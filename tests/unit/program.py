@@ -20,6 +20,7 @@ CLIENTS = {
     "sns": "sns",
     "rekognition": "rekognition",
     "bedrock": "bedrock-runtime",
+    "batches": "bedrock",
     "comprehend": "comprehend",
     "cloudfront": "cloudfront",
 }
