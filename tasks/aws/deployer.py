@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -15,37 +15,41 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
-#: Seconds to reach a service, and for its answer: CloudFormation reads a whole template meanwhile.
-CONNECT_TIMEOUT, READ_TIMEOUT = 3, 60
+_CONFIG = Config(
+    # Seconds to reach a service, and for its answer: CloudFormation reads a whole template meanwhile.
+    connect_timeout=3,
+    read_timeout=60,
+    retries={"total_max_attempts": 1, "mode": "standard"},
+)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Deployer:
-    """A deployer's clients, and the policy to call them by. None of them needs settings: those come of deploying."""
+    """A deployer's clients, each made when it is first wanted. None needs settings: those come of deploying."""
 
-    cloudformation: CloudFormationClient
-    #: For a bucket that is to be guarded, and is in no settings yet.
-    s3: S3Client
-    sqs: SQSClient
-    #: Asked for one key policy, if anything.
-    kms: Any
-    region: str
+    #: By which its methods are called.
     store: RetryPolicy = STORE
 
+    def __init__(self) -> None:
+        """No call is made. Raises botocore's NoRegionError if no region is set anywhere."""
+        self._session = boto3.Session()
+        self.region = self.cloudformation.meta.region_name
 
-def connect_deployer() -> Deployer:
-    """Make the clients; no call is made. Raises botocore's NoRegionError if no region is set anywhere."""
-    session = boto3.Session()
-    config = Config(
-        connect_timeout=CONNECT_TIMEOUT,
-        read_timeout=READ_TIMEOUT,
-        retries={"total_max_attempts": 1, "mode": "standard"},
-    )
-    cloudformation = session.client("cloudformation", config=config)
-    return Deployer(
-        cloudformation=cloudformation,
-        s3=session.client("s3", config=config.merge(Config(signature_version="s3v4"))),
-        sqs=session.client("sqs", config=config),
-        kms=session.client("kms", config=config),
-        region=cloudformation.meta.region_name,
-    )
+    @cached_property
+    def cloudformation(self) -> CloudFormationClient:
+        """Stacks."""
+        return self._session.client("cloudformation", config=_CONFIG)
+
+    @cached_property
+    def s3(self) -> S3Client:
+        """For a bucket that is to be guarded, and is in no settings yet."""
+        return self._session.client("s3", config=_CONFIG.merge(Config(signature_version="s3v4")))
+
+    @cached_property
+    def sqs(self) -> SQSClient:
+        """What waits in queues that are to go."""
+        return self._session.client("sqs", config=_CONFIG)
+
+    @cached_property
+    def kms(self) -> Any:
+        """Asked for one key policy, if anything."""
+        return self._session.client("kms", config=_CONFIG)

@@ -13,7 +13,7 @@ import pytest
 from fleet import Fleet, until
 from PIL import Image
 
-from tasks.aws.deployer import Deployer, connect_deployer
+from tasks.aws.deployer import Deployer
 from tasks.desk import Desk
 from worker.deploy.follow import Follower, Step
 from worker.deploy.probe import Probe, make_probe
@@ -26,7 +26,7 @@ def deployer(served: Fleet, monkeypatch: pytest.MonkeyPatch) -> Deployer:
     for name, value in served.cloud.environment.items():
         monkeypatch.setenv(name, value)
     until(lambda: look(served.desk).lanes["uploads"].workers, what="a heartbeat")
-    return connect_deployer()
+    return Deployer()
 
 
 def followed(

@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError
 
 from config.settings import CONFIG
 from tasks.aws.calls import call
-from tasks.aws.deployer import Deployer, connect_deployer
+from tasks.aws.deployer import Deployer
 from tasks.aws.faults import Fault, Gone
 from tasks.aws.identity import caller_arn
 from worker.bucket_policy import readers_of_versions, to_be_hidden
@@ -58,7 +58,7 @@ def attach(  # noqa: PLR0913  # a command has as many options as it has
         stop("--json asks nobody: give --yes, too")
     surfaces = read_policy(policy).surfaces
     try:
-        held = _Bucket(connect_deployer(), bucket)
+        held = _Bucket(Deployer(), bucket)
         before = to_be_hidden(surfaces, bucket)
         taken = sorted(keys for keys in before if not (hide or undo) and held.has_any(keys))
         text = read_template(home_of_templates(templates), "data").text

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from botocore.exceptions import BotoCoreError
 
-from tasks.aws.deployer import connect_deployer
+from tasks.aws.deployer import Deployer
 from tasks.aws.faults import Fault
 from tasks.aws.identity import caller_arn
 from worker.deploy.attach import attach
@@ -184,7 +184,7 @@ def remove(
 def _fleet(prefix: str, *, tell: Callable[[str], None]) -> Fleet:
     # arn:aws:sts::123456789012:assumed-role/...
     account = caller_arn().split(":")[4]
-    return Fleet(stacks=Stacks(aws=connect_deployer(), tell=tell), prefix=prefix, account=account)
+    return Fleet(stacks=Stacks(aws=Deployer(), tell=tell), prefix=prefix, account=account)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from botocore.exceptions import BotoCoreError
 
-from tasks.aws.deployer import connect_deployer
+from tasks.aws.deployer import Deployer
 from worker.deploy.follow import Follower, Step
 from worker.deploy.probe import make_probe
 from worker.terminal import WRONG, AsJson, open_desk, print_json, say, stop
@@ -47,7 +47,7 @@ def doctor(
         stop(f"{where} is no uploads bucket; there are {', '.join(desk.settings.uploads_buckets)}")
     try:
         probe = make_probe(desk, bucket=where, prefix=prefix, file=file)
-        follower = Follower(desk=desk, deployer=connect_deployer(), probe=probe, within=within)
+        follower = Follower(desk=desk, deployer=Deployer(), probe=probe, within=within)
     except OSError as error:
         stop(f"cannot read {file}: {error.strerror}")
     except BotoCoreError as error:
