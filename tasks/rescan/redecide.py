@@ -10,6 +10,7 @@ from typing import Any
 from tasks.act.edge import around
 from tasks.act.notify import with_reasons
 from tasks.act.plan import STATUS_OF, Action, plan, plan_overrule, plan_restore
+from tasks.aws.faults import Withheld
 from tasks.brake import note_braked
 from tasks.decide.decision import Decision, decide
 from tasks.decide.rule import Tier
@@ -17,12 +18,13 @@ from tasks.desk import Desk
 from tasks.detect.finding import Finding
 from tasks.intake.present import current
 from tasks.ledger import note_decided, used
-from tasks.pipeline import act, with_decision
+from tasks.outcome import Retry
+from tasks.pipeline import act, resume, with_decision
 from tasks.record.braked import BrakedItems
 from tasks.record.costs import calls_in
 from tasks.record.entries import command_entry
 from tasks.record.standing import Standing, Status
-from tasks.rescan.end import Ended, counted, left, skipped
+from tasks.rescan.end import Ended, counted, is_of, left, skipped
 from tasks.rescan.on_record import is_about
 from tasks.rescan.rewrite import case_closing, rewrite
 from tasks.rescan.run import Run
@@ -108,7 +110,18 @@ def _replace(desk: Desk, known: Standing, findings: tuple[Finding, ...]) -> Ende
     base = replace(base, history=(), time_to_takedown_ms=None)
     decided = _decided(desk, desk.rescan, base, findings, was=known, way=Way.REPLACE)
     recorded = desk.state.decide(decided, beside=note_braked(desk, decided))
-    return _acted(desk, recorded) if recorded is decided else skipped("decided")
+    if recorded is not decided and not is_of(recorded, desk.rescan):
+        return skipped("decided")
+    return _acted(desk, recorded) if recorded is decided else _finished(desk, recorded)
+
+
+def _finished(desk: Desk, recorded: Standing) -> Ended:
+    """What an earlier delivery has decided and may not have lived to finish. Raises Withheld while another one does."""
+    if recorded.status is Status.PENDING and isinstance(outcome := resume(desk, recorded), Retry):
+        raise Withheld(outcome.why, retry_after=outcome.after)
+    now = desk.state.find(recorded.item)
+    assert now is not None  # it is on record
+    return counted(now)
 
 
 def _based(known: Standing, looked: Looked | None) -> Standing:
