@@ -29,6 +29,7 @@ from tasks.record.policies import Change, How, Policies
 from tasks.record.standing import Standing, Status
 from tasks.record.state import State
 from tasks.review.cases import open_case
+from tests.contract.many_cases import copy_table
 from tests.contract.visitors import OURS, TOKEN, Clock, TestClient, browser_of, csrf_of, desk_on, sign_in
 from worker.console.board import SECONDS, SLOWLY, Board
 from worker.console.roles import Role
@@ -84,21 +85,6 @@ def place(cloud: LocalCloud) -> Iterator[SimpleNamespace]:
     yield made
     for table in tables.values():
         plain.aws.dynamodb.delete_table(TableName=table)
-
-
-def copy_table(dynamodb: Any, like: str, name: str) -> None:
-    table = dynamodb.describe_table(TableName=like)["Table"]
-    indexes = [
-        {each: index[each] for each in ("IndexName", "KeySchema", "Projection")}
-        for index in table.get("GlobalSecondaryIndexes", [])
-    ]
-    dynamodb.create_table(
-        TableName=name,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=table["AttributeDefinitions"],
-        KeySchema=table["KeySchema"],
-        **({"GlobalSecondaryIndexes": indexes} if indexes else {}),
-    )
 
 
 def held(desk: Any) -> Standing:

@@ -6,7 +6,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -19,12 +19,12 @@ from tasks.review.cases import COUNTED, find_case, in_order, waiting, workload
 from tasks.review.claims import NotYours, claim, claim_next, claims_of, escalate, release, renew, skip
 from tasks.review.figures import figures, rulings_in
 from tasks.review.rows import BadCursor
+from tests.contract.many_cases import START, copy_table, row, seed
 from tests.contract.visitors import Clock, desk_on
 from worker import families
 from worker.metrics import Registry
 from worker.reviewing import ENOUGH, Reviewing
 
-START = datetime(2026, 11, 22, 6, tzinfo=UTC)
 ANA, BEN, EVA = (Reviewer(name=name) for name in ("ana", "ben", "eva"))
 SENIOR = Reviewer(name="zoe", senior=True)
 
@@ -51,49 +51,11 @@ def shared(cloud: LocalCloud) -> Desk:
 def desk(shared: Desk, unique: str) -> Iterator[Desk]:
     """A desk with a cases table of its own and a clock that stands still."""
     dynamodb, like = shared.aws.dynamodb, shared.settings.cases_table
-    table = dynamodb.describe_table(TableName=like)["Table"]
     name = f"cases-{unique}"
-    dynamodb.create_table(
-        TableName=name,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=table["AttributeDefinitions"],
-        KeySchema=table["KeySchema"],
-        GlobalSecondaryIndexes=[
-            {each: index[each] for each in ("IndexName", "KeySchema", "Projection")}  # type: ignore[literal-required]
-            for index in table["GlobalSecondaryIndexes"]
-        ],
-    )
+    copy_table(dynamodb, like, name)
     settings = shared.settings.model_copy(update={"cases_table": name})
     yield replace(shared, settings=settings, now=Clock(START))
     dynamodb.delete_table(TableName=name)
-
-
-def row(number: int, **said: Any) -> dict[str, Any]:
-    """A waiting case, due after so many minutes from START."""
-    severity, surface = said.pop("severity", "normal"), said.pop("surface", "feed")
-    due = (START + timedelta(minutes=said.pop("due", number))).isoformat(timespec="milliseconds")
-    texts = {
-        "case_id": f"{severity}-{surface}-{number:06}",
-        "location": f"s3://uploads/{number}",
-        "version": f"v{number}",
-        "status": "open",
-        "surface": surface,
-        "severity": severity,
-        "rules": said.pop("rules", '["labels/Violence/Weapons>=60"]'),
-        "opened_at": (START - timedelta(hours=1)).isoformat(timespec="milliseconds"),
-        "due_at": due,
-        "queue": severity,
-        "rank": due,
-        "place": f"{severity} {surface}",
-    }
-    return {name: {"S": value} for name, value in (texts | said).items()}
-
-
-def seed(desk: Desk, rows: list[dict[str, Any]]) -> None:
-    table = desk.settings.cases_table
-    for start in range(0, len(rows), 25):
-        puts: Any = [{"PutRequest": {"Item": one}} for one in rows[start : start + 25]]
-        assert not desk.aws.dynamodb.batch_write_item(RequestItems={table: puts})["UnprocessedItems"]
 
 
 def ids(cases: Any) -> list[str]:
