@@ -31,8 +31,6 @@ OVERLAP = 1.1
 #: Characters that one picture's lettering can have: Rekognition reads at most 100 words of it.
 #: https://docs.aws.amazon.com/rekognition/latest/dg/limits.html
 LETTERING = 5_000
-#: Characters of a caption: S3 takes no more metadata.
-CAPTION = 2_048
 #: Tokens of what stands around a text that the classifier is asked about, besides its prompt.
 AROUND = 2_000
 #: Characters of one question to the classifier, at least.
@@ -53,11 +51,16 @@ class Allowance:
         """Whether there is a maximum at all."""
         return self.run.max_cost_usd is not None
 
+    @property
+    def most(self) -> int:
+        """Millionths of a dollar that the run may cost; 0 where there is no maximum, for nobody asks then."""
+        return math.floor((self.run.max_cost_usd or 0.0) * 1e6)
+
     def reserve(self, costs: Sequence[int]) -> int:
         """Put aside what items may cost at most (millionths of a dollar); returns for how many, from the first on."""
         if self.run.max_cost_usd is None:
             return len(costs)
-        most, committed = math.floor(self.run.max_cost_usd * 1e6), self.run.committed_micros
+        most, committed = self.most, self.run.committed_micros
         for _ in range(ROUNDS):
             fits = _fitting(costs, most - committed)
             if not fits or self._add(sum(costs[:fits]), room=most):
@@ -70,7 +73,7 @@ class Allowance:
         """Put aside what a video may cost at most, once, until `release_for`: its job outlives many deliveries."""
         if self.run.max_cost_usd is None:
             return True
-        most = math.floor(self.run.max_cost_usd * 1e6)
+        most = self.most
         new = {
             "Item": self._aside(item_id) | {"micros": number(cost)},
             "ConditionExpression": "attribute_not_exists(micros)",
@@ -132,8 +135,8 @@ class Allowance:
         )
 
 
-def dearest(desk: Desk, *, kind: Kind, size: int, surface: Surface) -> int:
-    """Millionths of a dollar that a look at an item can cost at most, by its kind and its bytes.
+def dearest(desk: Desk, *, kind: Kind, size: int, surface: Surface, caption: int = 0) -> int:
+    """Millionths of a dollar that a look at an item can cost at most, by its kind, its bytes, and its caption's length.
 
     A video by the lowest bitrate that anybody watches: nothing but its end tells how long it is.
     """
@@ -142,7 +145,7 @@ def dearest(desk: Desk, *, kind: Kind, size: int, surface: Surface) -> int:
     if surface.text_in_images:
         picture["rekognition.DetectText"] = 1.0
     frames = settings.image_frames if kind is Kind.PICTURE else 1
-    usd = _of_words(desk, CAPTION, surface)
+    usd = _of_words(desk, caption, surface)
     if kind in (Kind.IMAGE, Kind.PICTURE):
         usd += frames * prices.cost(picture)
         usd += _of_words(desk, frames * LETTERING, surface) if surface.text_in_images else 0.0

@@ -13,8 +13,8 @@ from tasks.aws.rows import number, row_at, string
 from tasks.desk import Desk
 from tasks.record.standing import Standing, to_row
 from tasks.review.case import CaseStatus
-from tasks.review.severity import moment
 from tasks.review.settle import closing
+from tasks.review.severity import moment
 
 #: What others change of a row without a line of history.
 _SINGLE = ("content_id", "uploader", "post", "post_status", "held_until")
