@@ -23,6 +23,9 @@ HOST = {
     "Roles": '{"ts-leads": "senior"}',
     "OidcIssuer": "https://idp.example.com",
     "OidcClientId": "modfleet",
+    "OidcAuthorizationEndpoint": "https://idp.example.com/authorize",
+    "OidcTokenEndpoint": "https://idp.example.com/token",
+    "OidcUserInfoEndpoint": "https://idp.example.com/userinfo",
     "OidcClientSecretArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:modfleet/oidc",
 }
 POOL = {"UserPoolArn": "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_a", "UserPoolDomain": "review"}

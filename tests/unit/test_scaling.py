@@ -150,9 +150,20 @@ def test_the_numbers_are_what_a_calculation_by_hand_says() -> None:
 def test_the_defaults_of_a_template_are_what_the_arithmetic_says(name: str, group: Group) -> None:
     said = {key: one.get("Default") for key, one in template(name)["Parameters"].items()}
     title = group.name.capitalize()
-    wanted = {f"{title}Backlog": group.backlog, f"{title}Floor": group.floor, f"{title}Ceiling": group.ceiling}
+    # On EC2 floors and ceilings are the groups' own; scaling only hears of them.
+    told = f"{title}Group" if name == EC2 else title
+    wanted = {f"{title}Backlog": group.backlog, f"{told}Floor": group.floor, f"{told}Ceiling": group.ceiling}
     assert {key: said[key] for key in wanted if key in said} == {key: wanted[key] for key in wanted if key in said}
     assert len(set(wanted) & set(said)) >= 2
+
+
+def test_the_scaling_of_instances_is_told_what_their_groups_are_by_the_fleet() -> None:
+    fleet, scaling = template("fleet-ec2"), template(EC2)
+    assert set(fleet["Outputs"]) <= set(scaling["Parameters"])
+    # By names that the scaling of a fleet on ECS beside it does not have.
+    assert not set(fleet["Outputs"]) & set(template(ECS)["Parameters"])
+    for name, output in fleet["Outputs"].items():
+        assert fleet["Parameters"][output["Value"]["Ref"]]["Default"] == scaling["Parameters"][name]["Default"]
 
 
 def test_every_lane_is_in_one_group_and_each_group_scales_on_all_of_its_lanes() -> None:
