@@ -22,7 +22,7 @@ _ACCOUNT = {
 }
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # ten times as fast, where libyaml is there
     """Reads `!Ref A` as `{"Ref": "A"}`, as CloudFormation does."""
 
 
