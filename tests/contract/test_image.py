@@ -90,10 +90,8 @@ def built() -> Iterator[Built]:
     try:
         source = home / "src"
         source.mkdir()
-        for path in (path for name in _copied(BUILD) for path in ROOT.glob(name)):
-            target = source / path.relative_to(ROOT)
-            target.parent.mkdir(exist_ok=True)
-            (shutil.copytree if path.is_dir() else shutil.copy)(path, target)
+        for name in _copied(BUILD):
+            (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(ROOT / name, source / name)
         python = _python()
         subprocess.run([python, "-m", "venv", home / "python"], check=True)
         path = f"{home / 'python' / 'bin'}:{os.environ['PATH']}"
