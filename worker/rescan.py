@@ -12,6 +12,8 @@ from rich.prompt import Confirm
 
 from tasks.aws.faults import Fault
 from tasks.desk import Desk
+from tasks.rescan.batch import look_in_later
+from tasks.rescan.batch_wait import is_set_up
 from tasks.rescan.order import ORDERS
 from tasks.rescan.run import Brief, Run, RunState
 from tasks.rescan.run_rows import Runs
@@ -97,6 +99,11 @@ def rescan(  # noqa: PLR0913  # a command has as many options as it has
     if order and order not in ORDERS:
         stop(f"--order {order}: there are {', '.join(ORDERS)}")
     desk = desk_under(open_desk(), policy, dry_run=dry_run)
+    if batch and not is_set_up(desk):
+        stop(
+            "--batch: nothing is set up for it; it takes MODFLEET_BATCH_ROLE_ARN, MODFLEET_BATCH_BUCKET, and a "
+            f"classifier model that takes batches (MODFLEET_CLASSIFIER_MODEL is {desk.settings.classifier_model})"
+        )
     source = sources.open(desk)
     limits: dict[str, Any] = {"max_items": max_items, "max_cost_usd": max_cost, "rate": rate, "order": order}
     limits |= {"act": act, "quota": quota, "batch": batch, "by": who(by), "why": why}
@@ -119,6 +126,8 @@ def begin(desk: Desk, source: Source, brief: Brief, way: Way) -> None:
         run = Runs(desk.aws, desk.settings.items_table).start(brief, at=desk.now())
         facts: dict[str, Any] = {"source": source.name, "act": brief.act, "max_cost_usd": brief.max_cost_usd}
         write_command(desk, "rescan start", by=brief.by, why=brief.why, run=run.id, **facts)
+        if run.batch:
+            look_in_later(desk, run)
     except Unreadable as why:
         stop(str(why), code=WRONG)
     except Fault as fault:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -11,6 +12,7 @@ from rich.console import Console
 
 from tasks.aws.faults import Fault
 from tasks.desk import Desk
+from tasks.rescan.batch import look_in_later
 from tasks.rescan.chunk_rows import Chunks
 from tasks.rescan.run import Run, RunState
 from tasks.rescan.run_rows import NotNow, Runs
@@ -20,9 +22,12 @@ from worker.actor import By, who, write_command
 from worker.rescan_enqueue import SHOWN_SECONDS, enqueue, found, why_not_under
 from worker.rescan_view import bar, print_list, print_status, state_of, worked
 from worker.terminal import WRONG, AsJson, open_desk, print_json, say, stop
+from worker.top import depth_of
 
 #: Exit code of a command that somebody interrupted, as shells have it.
 INTERRUPTED = 130
+#: A run that was paused for so long has its messages sent again: a queue forgets them after some days.
+FORGOTTEN = timedelta(days=1)
 #: States in which there is something left to send.
 TO_SEND = (RunState.PLANNED, RunState.ENQUEUING)
 
@@ -50,10 +55,13 @@ def status(run_id: RunId = "", *, watch: Watch = False, as_json: AsJson = False)
             run = until_done(desk, run)
     except Fault as fault:
         stop(str(fault), code=WRONG)
+    parked = None if run.ended else depth_of(desk, "rescan").dead
     if as_json:
-        print_json(shown(run))
-    else:
-        print_status(Console(), run)
+        print_json(shown(run) | {"parked": parked})
+        return
+    print_status(Console(), run)
+    if parked:
+        say(f"{parked} messages of the rescan lane are parked: `modfleet dlq list --lane rescan` says why", style="red")
 
 
 def list_runs(as_json: AsJson = False) -> None:
@@ -73,7 +81,15 @@ def pause(run_id: RunId = "", *, why: Why = "", by: By = "", as_json: AsJson = F
     """Send nothing more of a rescan, and have workers leave what was sent, until `modfleet rescan resume`."""
     desk = open_desk()
     me = who(by)
-    _turn(desk, run_id, "pause", lambda runs, run: runs.pause(run.id, by=me, why=why), by=me, why=why, as_json=as_json)
+    _turn(
+        desk,
+        run_id,
+        "pause",
+        lambda runs, run: runs.pause(run.id, by=me, why=why, at=desk.now()),
+        by=me,
+        why=why,
+        as_json=as_json,
+    )
 
 
 def cancel(run_id: RunId = "", *, why: Why = "", by: By = "", as_json: AsJson = False) -> None:
@@ -104,8 +120,10 @@ def resume(  # noqa: PLR0913  # what to do beside it
             stop(f"{run.id}: {other}", code=WRONG)
         Runs(desk.aws, desk.settings.items_table).resume(run.id)
         write_command(desk, "rescan resume", by=who(by), why=why, run=run.id)
-        if resend:
+        if resend or _is_long_ago(desk, run.paused_at):
             send_again(desk, run)
+        if run.batch:
+            look_in_later(desk, run)
         run = found(desk, run.id)
     except NotNow as why_not:
         stop(str(why_not), code=WRONG)
@@ -157,6 +175,10 @@ def until_done(desk: Desk, run: Run, *, sleep: Callable[[float], None] = time.sl
             shows(run)
             sleep(SHOWN_SECONDS)
     return run
+
+
+def _is_long_ago(desk: Desk, moment: str) -> bool:
+    return bool(moment) and desk.now() - datetime.fromisoformat(moment) > FORGOTTEN
 
 
 def send_again(desk: Desk, run: Run) -> int:

@@ -60,9 +60,10 @@ class Run(Brief):
     state: RunState
     created_at: datetime
     ended_at: datetime | None = None
-    #: Why it was paused, and who did that; empty while it is not.
+    #: Who paused it, why and when (ISO, UTC); empty while it is not.
     paused_by: str = ""
     paused_why: str = ""
+    paused_at: str = ""
     #: Why nothing is sent just now, by the enqueuers' word ("live lanes are behind: …"); empty while they send.
     waits_for: str = ""
     #: Parts of the source, and those of which all is sent.

@@ -36,7 +36,7 @@ COUNTS = (
     "committed_micros",
     "spent_micros",
 )
-_TEXTS = ("paused_by", "paused_why", "waits_for")
+_TEXTS = ("paused_by", "paused_why", "paused_at", "waits_for")
 _BRIEF = tuple(each.name for each in fields(Brief))
 
 
@@ -79,10 +79,10 @@ class Runs:
         """Every run there ever was, the newest first, read one by one."""
         return (run for each in self.ids() if (run := self.find(each)))
 
-    def pause(self, run_id: str, *, by: str, why: str) -> None:
+    def pause(self, run_id: str, *, by: str, why: str, at: datetime) -> None:
         """Nothing more is sent, and workers leave its messages, until `resume`. Raises NotNow."""
         among = (RunState.PLANNED, RunState.ENQUEUING, RunState.WORKING)
-        put = {"paused_by": string(by), "paused_why": string(why)}
+        put = {"paused_by": string(by), "paused_why": string(why), "paused_at": string(at.isoformat())}
         self._turn(run_id, RunState.PAUSED, among=among, put=put, more=", paused_from = #state")
 
     def resume(self, run_id: str) -> None:
@@ -90,7 +90,7 @@ class Runs:
         try:
             self._update(
                 run_id,
-                "SET #state = paused_from REMOVE paused_by, paused_why",
+                "SET #state = paused_from REMOVE paused_by, paused_why, paused_at",
                 values={":paused": string(RunState.PAUSED)},
                 condition="#state = :paused",
             )
@@ -199,7 +199,7 @@ class Runs:
 
 def new_id(at: datetime) -> str:
     """Names a run, sorts by time, and can be typed."""
-    return f"{at:%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
+    return f"{at:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
 
 
 def location_of(run_id: str) -> str:

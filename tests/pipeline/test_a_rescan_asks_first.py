@@ -114,7 +114,7 @@ def test_a_paused_run_waits_and_a_cancelled_one_drops_what_is_queued(unserved: F
     (put,) = seeded(unserved, before, [seed(f"feed/{unique}", ("allow", "hold"))])
     stood, runs = latest(unserved, put), Runs(desk.aws, desk.settings.items_table)
     rescan = begun(desk, [subject(put)])
-    runs.pause(rescan.run.id, by="kim", why="busy")
+    runs.pause(rescan.run.id, by="kim", why="busy", at=desk.now())
     waits = handle(desk, rescan.bodies[0], attempt=1)
     assert isinstance(waits, Retry)
     assert not waits.counts

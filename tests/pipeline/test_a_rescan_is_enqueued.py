@@ -160,7 +160,7 @@ def test_a_pause_holds_and_a_cancellation_ends_it_in_the_midst(unserved: Fleet, 
     def meanwhile() -> str:
         now = runs(desk).find(run.id)
         if now and now.enqueued == 3 and not paused:
-            runs(desk).pause(run.id, by="tester", why="lunch")
+            runs(desk).pause(run.id, by="tester", why="lunch", at=desk.now())
         elif now and now.enqueued == 6:
             runs(desk).cancel(run.id, at=desk.now())
         return ""
