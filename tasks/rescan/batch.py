@@ -9,6 +9,7 @@ however often it is asked for, it is made once, and paid for once.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Set
 from contextlib import suppress
 from datetime import timedelta
 
@@ -53,9 +54,12 @@ def look_in(desk: Desk, look: BatchLook) -> Outcome:
     if run is None or not rows_of(desk).is_next(look.run_id, chain=look.chain, look=look.look):
         return Skipped("another message looks in on these batches")
     move = stop if run.state is RunState.CANCELLED else advance
-    for job in rows_of(desk).jobs(run.id):
+    jobs = list(rows_of(desk).jobs(run.id))
+    for job in jobs:
         if not job.released:
             move(desk, run, job)
+    if look.look == 1:
+        remind(desk, run, {job.id for job in jobs if job.released})
     while run.state is not RunState.PAUSED and (new := gathered(desk, run)):
         rows_of(desk).ask(run.id, new)
         move(desk, run, new)
@@ -131,6 +135,13 @@ def release(desk: Desk, run: Run, job: JobRow, *, status: str) -> None:
         if rows_of(desk).take(run.id, chunk, job_id=job.id):
             _send(desk, write_answers(BatchAnswers(run_id=run.id, chunk=chunk, job=job.id)))
     rows_of(desk).released(run.id, job.id)
+
+
+def remind(desk: Desk, run: Run, jobs: Set[str]) -> None:
+    """Have answers worked that should have been: whoever resumes a run need not know what became of the message."""
+    for row in rows_of(desk).waiting(run.id):
+        if row.job in jobs and not row.ended:
+            _send(desk, write_answers(BatchAnswers(run_id=run.id, chunk=row.chunk, job=row.job)))
 
 
 def stop(desk: Desk, run: Run, job: JobRow) -> None:

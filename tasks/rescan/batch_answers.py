@@ -49,7 +49,7 @@ def record_id(item_id: str, index: int) -> str:
 def write_record(name: str, question: Question, *, chain: TextChain) -> str:
     """The line of a question."""
     asked = {"recordId": name, "modelInput": {"schemaVersion": SCHEMA, **request(question, chain=chain)}}
-    return json.dumps(asked, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(asked, separators=(",", ":"))
 
 
 def read_answer(line: bytes, *, model: str) -> Answer | None:

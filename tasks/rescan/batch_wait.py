@@ -122,7 +122,7 @@ def _line(waits: PutOff) -> str:
         "records": waits.records,
         "tally": waits.tally.told(),
     }
-    return json.dumps(said, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(said, separators=(",", ":"))
 
 
 def _waiting(line: bytes) -> PutOff:
