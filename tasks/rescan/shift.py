@@ -28,6 +28,8 @@ from tasks.rescan.subject import Subject
 THREADS = 4
 #: Seconds after which nothing more is begun, and the message comes back for the rest: well within a worker's drain.
 LONGEST = 40.0
+#: Seconds, at most, until a message comes back for those of its subjects that had to wait.
+LONGEST_WAIT = 300.0
 #: Seconds until a message of a paused run is looked at again.
 PAUSED_SECONDS = 60.0
 #: Deliveries after which a subject that another run is busy with, or a video's job, is waited for no longer.
@@ -98,7 +100,9 @@ def came_back(waits: Sequence[Waits], *, attempt: int) -> Outcome:
         why = next(one.why for one in waits if one.counts)
         return Retry(backoff(attempt), f"{len(waits)} subjects are not done: {why}")
     first = min(waits, key=lambda one: one.seconds)
-    return Retry(max(1.0, first.seconds), f"{len(waits)} subjects wait: {first.why}", counts=False)
+    # A long video is looked in on ever less often.
+    after = min(first.seconds * max(1, attempt // 3), LONGEST_WAIT)
+    return Retry(max(1.0, after), f"{len(waits)} subjects wait: {first.why}", counts=False)
 
 
 def counted_again(known: Standing) -> Ended:

@@ -79,7 +79,7 @@ def _work(shift: Shift) -> Outcome:
     desk = shift.desk
     with ThreadPoolExecutor(THREADS, thread_name_prefix="rescan") as pool:
         wide = replace(desk, hands=pool)
-        subjects = on_their_own(wide, partial(_identified, shift), shift.chunk.subjects)
+        subjects = _identified(shift, wide)
         tasks, reserved = afforded(shift, _put_off_before(shift, _tasks(shift, subjects)), wide)
         # A post is decided by its parts, so it comes after them.
         posts = [task for task in tasks if task.known and task.known.kind is Kind.POST]
@@ -126,12 +126,16 @@ def _close(desk: Desk, chunk: Chunk, tally: Tally, worked: Worked | None = None)
     return Done("rescanned")
 
 
-def _identified(shift: Shift, subject: Subject) -> Subject | None:
-    """The subject with its version and ETag, asked for where its source did not tell; None where nothing is there."""
-    if subject.version_id or subject.etag:
-        return subject
-    item = current(shift.desk, subject.bucket, subject.key)
-    return subject_of(item) if item else None
+def _identified(shift: Shift, wide: Desk) -> list[Subject | None]:
+    """The subjects with their versions and ETags, asked for where the source did not tell; None where nothing is."""
+
+    def ask(subject: Subject) -> Subject | None:
+        item = current(shift.desk, subject.bucket, subject.key)
+        return subject_of(item) if item else None
+
+    unknown = [subject for subject in shift.chunk.subjects if not (subject.version_id or subject.etag)]
+    found = dict(zip(unknown, on_their_own(wide, ask, unknown), strict=True))
+    return [found.get(subject, subject) for subject in shift.chunk.subjects]
 
 
 def _tasks(shift: Shift, subjects: Sequence[Subject | None]) -> list[Task]:
