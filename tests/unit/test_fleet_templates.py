@@ -212,13 +212,6 @@ def test_an_instance_reads_its_lanes_from_its_tags_and_is_waited_for_until_it_ha
     assert asg["MetricsCollection"][0]["Metrics"][0] == "GroupInServiceInstances"
 
 
-def test_an_instance_with_several_workers_waits_for_them_all() -> None:
-    """The first of them to have drained must not let the instance go."""
-    script = user_data(VCpus="4")
-    assert " workers=4 " in script
-    assert script.index("if ((workers == 1)); then") < script.index("MODFLEET_LIFECYCLE_HOOK") < script.index("\nfi\n")
-
-
 @pytest.mark.parametrize("script", ["user data", "install.sh"])
 def test_the_scripts_of_an_instance_are_sound(script: str, tmp_path: Path) -> None:
     path = DEPLOY / "ec2" / "install.sh"
