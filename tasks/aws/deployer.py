@@ -53,3 +53,8 @@ class Deployer:
     def kms(self) -> Any:
         """Asked for one key policy, if anything."""
         return self._session.client("kms", config=_CONFIG)
+
+    @cached_property
+    def events(self) -> Any:
+        """Asked which rules send to a queue."""
+        return self._session.client("events", config=_CONFIG)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fleet import Fleet, until
@@ -39,7 +41,10 @@ def followed(
 ) -> dict[str, Step]:
     desk = fleet.desk
     probe = probe or make_probe(desk, bucket=desk.settings.uploads_bucket, prefix=None, file=None)
-    steps = list(Follower(desk=desk, deployer=deployer, probe=probe, within=within, look=look).steps())
+    follower = Follower(desk=desk, deployer=deployer, probe=probe, within=within, look=look)
+    steps = list(follower.steps())
+    if last := follower.cleared():
+        steps.append(last)
     stuck = [step for step in steps if step.ok is False]
     assert len(stuck) <= 1
     assert not stuck or stuck[0].todo
@@ -51,6 +56,7 @@ def followed(
 
 def test_of_a_fleet_that_works_every_link_is_seen_and_nothing_is_left(served: Fleet, deployer: Deployer) -> None:
     steps = followed(served, deployer)
+    assert steps.pop("event rule").ok is None  # S3 tells the queue itself
     assert {name: step.ok for name, step in steps.items()} == dict.fromkeys(
         [
             *("upload events", "queue policy", "queue key", "workers", "upload", "hidden until judged", "verdict"),
@@ -84,6 +90,28 @@ def test_a_missing_notification_is_named_and_nothing_is_uploaded(served: Fleet, 
     assert list(steps) == ["upload events"]
     assert "the notification is missing" in steps["upload events"].detail
     assert "modfleet deploy attach" in steps["upload events"].todo
+
+
+def test_a_bucket_that_only_event_bridge_hears_wants_its_rule(served: Fleet, deployer: Deployer, unique: str) -> None:
+    name, events = f"own-{unique[:20]}", deployer.events
+    served.aws.s3.create_bucket(Bucket=name)
+    told: Any = {"EventBridgeConfiguration": {}}
+    served.aws.s3.put_bucket_notification_configuration(Bucket=name, NotificationConfiguration=told)
+    probe = replace(make_probe(served.desk, bucket=served.settings.uploads_bucket, prefix=None, file=None), bucket=name)
+    stuck = followed(served, deployer, probe=probe)["event rule"]
+    assert "no EventBridge rule sends it on" in stuck.detail
+    assert stuck.todo.endswith(f"--set ExistingUploadsBucket={name}")
+    pattern = json.dumps({"source": ["aws.s3"], "detail": {"bucket": {"name": [name]}}})
+    url = served.settings.queue_url("uploads")
+    arn = served.aws.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    events.put_rule(Name=name, EventPattern=pattern, State="DISABLED")
+    events.put_targets(Rule=name, Targets=[{"Id": "uploads", "Arn": arn}])
+    assert "is switched off" in followed(served, deployer, probe=probe)["event rule"].detail
+    events.enable_rule(Name=name)
+    steps = followed(served, deployer, probe=probe)
+    assert steps["event rule"].ok
+    assert "does not let events.amazonaws.com send" in steps["queue policy"].detail
+    events.delete_rule(Name=name, Force=True)
 
 
 @contextmanager

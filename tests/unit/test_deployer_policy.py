@@ -51,7 +51,7 @@ def called() -> Iterator[str]:
 
 def _service(value: Any) -> str:
     name = value.attr if isinstance(value, ast.Attribute) else value.id if isinstance(value, ast.Name) else ""
-    return {"_client": "cloudformation", "sqs": "sqs", "s3": "s3", "kms": "kms"}.get(name, "")
+    return {"_client": "cloudformation", "sqs": "sqs", "s3": "s3", "kms": "kms", "events": "events"}.get(name, "")
 
 
 def test_what_the_command_calls_is_granted_and_nothing_else() -> None:

@@ -52,17 +52,22 @@ def doctor(
         stop(f"cannot read {file}: {error.strerror}")
     except BotoCoreError as error:
         stop(f"the AWS variables are not a valid configuration: {error}")
-    steps = []
-    for step in follower.steps():
-        steps.append(step)
-        if not as_json:
-            _show(step)
+    steps: list[Step] = []
+    try:
+        for step in follower.steps():
+            _note(step, steps, quiet=as_json)
+    finally:
+        if last := follower.cleared():
+            _note(last, steps, quiet=as_json)
     if as_json:
         print_json([asdict(step) for step in steps])
     raise typer.Exit(WRONG if any(step.ok is False for step in steps) else 0)
 
 
-def _show(step: Step) -> None:
+def _note(step: Step, steps: list[Step], *, quiet: bool) -> None:
+    steps.append(step)
+    if quiet:
+        return
     say(f"{_SIGNS[step.ok]} {step.name:20} {step.detail} ({step.seconds} s)", style=_STYLES[step.ok])
     if step.todo:
         say(f"   what to do: {step.todo}")

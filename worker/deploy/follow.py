@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from tasks.act.edge import edge_of
 from tasks.act.verify import ask_public
 from tasks.aws.calls import call
 from tasks.aws.deployer import Deployer
@@ -26,6 +27,7 @@ from worker.top import look
 POLL_SECONDS = 0.5
 #: Where nothing hides or removes it: what the public is shown.
 _SHOWN = (Status.ALLOWED, Status.REDACTED)
+_WHOM = {Way.EVENT_BRIDGE: "EventBridge", Way.TOPIC: "a topic"}
 
 
 class Unseen(Exception):
@@ -65,18 +67,19 @@ class Follower:
     _queue: dict[str, str] = field(default_factory=dict)
 
     def steps(self) -> Iterator[Step]:
-        """Every step up to the first that is stuck, and in any case the last: the probe is cleared away."""
-        try:
-            for name, step in self._links():
-                yield (taken := self._take(name, step))
-                if taken.ok is False:
-                    return
-        finally:
-            if self.uploaded:
-                yield self._take("cleared away", self._clear)
+        """Every step up to the first that is stuck. Whoever asks for them clears away in the end."""
+        for name, step in self._links():
+            yield (taken := self._take(name, step))
+            if taken.ok is False:
+                return
+
+    def cleared(self) -> Step | None:
+        """The last step: the probe is cleared away; None where nothing was uploaded."""
+        return self._take("cleared away", self._clear) if self.uploaded else None
 
     def _links(self) -> Iterator[tuple[str, Callable[[], str]]]:
         yield "upload events", self._announced
+        yield "event rule", self._ruled
         yield "queue policy", self._admitted
         yield "queue key", self._decryptable
         yield "workers", self._served
@@ -110,10 +113,8 @@ class Follower:
         said = self._s3("get_bucket_notification_configuration", Bucket=bucket)
         self.way = way_of(said, queue=queue, key=self.probe.key)
         name = queue.rsplit(":", 1)[1]
-        if self.way is Way.QUEUE:
-            return f"{bucket} tells {name}"
         if self.way is not None:
-            return f"{bucket} tells {'EventBridge' if self.way is Way.EVENT_BRIDGE else 'a topic'}, which tells {name}"
+            return f"{bucket} tells {_WHOM.get(self.way, name)}"
         if only := filters_to(said, queue=queue):
             raise Stuck(
                 f"{bucket} tells {name} of some uploads only ({', '.join(only)}), and {self.probe.key} is none of them",
@@ -124,8 +125,23 @@ class Follower:
             f"modfleet deploy up data, where the stack made the bucket; otherwise modfleet deploy attach {bucket}",
         )
 
+    def _ruled(self) -> str:
+        if self.way is not Way.EVENT_BRIDGE:
+            raise Unseen("none is needed" if self.way is Way.QUEUE else "whom the bucket tells is not known")
+        events, store, queue = self.deployer.events, self.deployer.store, self._attributes()["QueueArn"]
+        names = call(store, events.list_rule_names_by_target, TargetArn=queue)["RuleNames"]
+        rules = [call(store, events.describe_rule, Name=name) for name in names]
+        ours = [one for one in rules if f'"{self.probe.bucket}"' in one.get("EventPattern", "")]
+        if any(one["State"].startswith("ENABLED") for one in ours):
+            return f"{', '.join(one['Name'] for one in ours)} sends to the queue"
+        wrong = f"the EventBridge rule {ours[0]['Name']} is switched off" if ours else "no EventBridge rule sends it on"
+        todo = f"modfleet deploy up data --set ExistingUploadsBucket={self.probe.bucket}"
+        raise Stuck(f"{wrong}: {self.probe.bucket} tells EventBridge, and the queue hears nothing", todo)
+
     def _admitted(self) -> str:
-        queue, service = self._attributes()["QueueArn"], (self.way or Way.QUEUE).value
+        if self.way is None:
+            raise Unseen("who sends to the queue is not known")
+        queue, service = self._attributes()["QueueArn"], self.way.value
         if admits(
             _document(self._attributes().get("Policy")), action="sqs:SendMessage", resource=queue, **self._sender()
         ):
@@ -173,12 +189,10 @@ class Follower:
             self.uploaded = True
             self.version = upload(self.desk, self.probe)
         except Denied as fault:
-            what = "the KMS key of the bucket" if "kms" in f"{fault.code} {fault.detail}".lower() else "S3"
-            todo = (
-                "the key's policy must let whoever uploads do kms:GenerateDataKey"
-                if what != "S3"
-                else ("you need s3:PutObject there, as the application that uploads does")
-            )
+            by_key = "kms" in f"{fault.code} {fault.detail}".lower()
+            what = "the KMS key of the bucket" if by_key else "S3"
+            wanted = "kms:GenerateDataKey by the key's policy" if by_key else "s3:PutObject there"
+            todo = f"you need {wanted}, as the application that uploads does"
             raise Stuck(f"{what} refuses the upload: {fault}", todo) from None
         return self.probe.location
 
@@ -195,14 +209,10 @@ class Follower:
         return f"the public is refused (HTTP {status})" if status >= 400 else "judged faster than anybody could look"
 
     def _judged(self) -> str:
-        until = self.clock() + self.within
-        while (standing := self._find()) is None or standing.status is Status.PENDING:
-            if self.clock() >= until:
-                raise no_verdict(
-                    self.desk, self.probe, standing, view=self.look(self.desk), way=self.way, seconds=self.within
-                )
-            self.sleep(POLL_SECONDS)
-        self.standing = standing
+        try:
+            self.standing = standing = self._await()
+        except Denied as fault:
+            raise Stuck(f"you may not read what is recorded: {fault}", "do this as the fleet's operator role") from None
         rules = f" by {', '.join(standing.rules)}" if standing.rules else ""
         if self.probe.harmless and standing.status not in _SHOWN:
             raise Stuck(
@@ -213,14 +223,13 @@ class Follower:
         return f"{standing.status}{rules}"
 
     def _looked_at(self) -> str:
-        assert self.standing is not None
-        if not self.standing.detectors:
+        if not self._known().detectors:
             raise Stuck("no detector looked at it", f"modfleet item show '{self.probe.location}'")
-        return ", ".join(f"{name} ({version})" for name, version in sorted(self.standing.detectors.items()))
+        return ", ".join(f"{name} ({version})" for name, version in sorted(self._known().detectors.items()))
 
     def _public(self) -> str:
-        assert self.standing is not None
-        shown = self.standing.status in _SHOWN
+        standing = self._known()
+        shown = standing.status in _SHOWN
         status = self._status()
         if (status < 400) is shown:
             return f"{'served' if shown else 'refused'} (HTTP {status})"
@@ -230,7 +239,7 @@ class Follower:
                 "does MODFLEET_PUBLIC_URL lead to this bucket, does the bucket policy let its distribution read, and "
                 "does a KMS key of the bucket let CloudFront decrypt? modfleet deploy up data edge",
             )
-        if self.standing.dry_run or self.standing.status is Status.HELD:
+        if standing.dry_run or standing.status is Status.HELD:
             return f"served (HTTP {status}): nothing was to be hidden"
         raise Stuck(
             f"the public is still served what was taken down (HTTP {status})",
@@ -238,8 +247,7 @@ class Follower:
         )
 
     def _written(self) -> str:
-        assert self.standing is not None
-        found = about(self.desk.aws, self.desk.settings.audit_bucket, self.standing)
+        found = about(self.desk.aws, self.desk.settings.audit_bucket, self._known())
         if found.lacking or not found.entries:
             raise Stuck(
                 f"the audit log has no entry of {', '.join(found.lacking) or 'it'}",
@@ -256,8 +264,22 @@ class Follower:
 
     # ---- asking ----
 
+    def _await(self) -> Standing:
+        until = self.clock() + self.within
+        while (standing := self._find()) is None or standing.status is Status.PENDING:
+            if self.clock() >= until:
+                raise no_verdict(
+                    self.desk, self.probe, standing, view=self.look(self.desk), way=self.way, seconds=self.within
+                )
+            self.sleep(POLL_SECONDS)
+        return standing
+
     def _find(self) -> Standing | None:
         return self.desk.state.latest(self.probe.location)
+
+    def _known(self) -> Standing:
+        assert self.standing is not None  # no step comes after one that got no verdict
+        return self.standing
 
     def _attributes(self) -> dict[str, str]:
         if not self._queue:
@@ -279,6 +301,8 @@ class Follower:
         there = Item(
             bucket=self.probe.bucket, key=self.probe.key, version_id=None, etag="", size=0, sequencer="", event_time=now
         )
+        if edge_of(self.desk, there).public_url is None:
+            raise Unseen("no public URL leads to it (MODFLEET_PUBLIC_URL)")
         try:
             return ask_public(self.desk, there).status
         except Fault as fault:
