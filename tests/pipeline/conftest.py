@@ -7,12 +7,20 @@ from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 
 import pytest
+from elsewhere import lacking, outside
 from fleet import Fleet, card, running_fleet
 from PIL import Image
 from skimage import data
 
 #: Batches as small as tests need them, and done at once.
 SMALL = {"batch_seconds": 0.0, "batch_least": 2}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what the endpoint cannot do, where the clouds are at one that runs already."""
+    for item in items if outside() else ():
+        if why := lacking(item.path.stem, item.name):
+            item.add_marker(pytest.mark.skip(reason=why))
 
 
 @pytest.fixture(scope="session")
