@@ -1,4 +1,4 @@
-"""Second thoughts: a takedown is brought back, an account is warned, and the policy is changed while a worker runs."""
+"""Second thoughts: a takedown is brought back, an account warned, the policy changed, and all of it rescanned."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _LOOK = 0.1
 
 
 def second_thoughts(screen: Screen, stage: Stage) -> tuple[Check, ...]:
-    """Do all three by the commands that people type. Raises StageError where one of them fails."""
-    return restored(screen, stage), warned(stage), changed(screen, stage)
+    """Do all of it by the commands that people type. Raises StageError where one of them fails."""
+    return restored(screen, stage), warned(stage), changed(screen, stage), rescanned(screen, stage)
 
 
 def restored(screen: Screen, stage: Stage) -> Check:
@@ -57,6 +57,23 @@ def changed(screen: Screen, stage: Stage) -> Check:
         told.append(f"{after.key} ended as {became}")
     claim = f"1 policy changed under a running worker: it flips {flips} of what was decided, and holds the next upload"
     return Check(claim, 1, tuple(told))
+
+
+def rescanned(screen: Screen, stage: Stage) -> Check:
+    """What was published under the policy of before is decided again, and what it flips is held, unseen by any AI."""
+    before, _ = water_pistols()
+    with screen.step("rescanning the back catalog", f"modfleet rescan --bucket {stage.uploads} --act --wait"):
+        words = ("--bucket", stage.uploads, "--act", "--yes", "--wait", "--why", "the policy is stricter now")
+        run = stage.command("rescan", *words)
+        told = stage.command("rescan", "report", run["id"])
+    became = {read_fate(row).status for row in stage.rows() if row["location"]["S"].endswith(before.key)}
+    wrong = [] if became == {"held"} else [f"{before.key} is {', '.join(sorted(became))}"]
+    if told["ai_calls"] or told["failures"]:
+        wrong.append(f"{told['ai_calls']} AI calls, failures: {told['failures'] or 'none'}")
+    if not told["redecided"]:
+        wrong.append("nothing was decided again")
+    claim = f"{told['items']} objects rescanned under the new policy, without one AI call: {told['flips']} flips"
+    return Check(claim, told["items"], tuple(wrong))
 
 
 def _until_held(stage: Stage, post: Post) -> str:
