@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
+from elsewhere import LACKS
 
 from config.lanes import LANES
 from config.settings import Settings
@@ -76,3 +77,13 @@ def test_any_command_runs_by_the_workers_entry_point(cloud: LocalCloud) -> None:
     done = subprocess.run([*entry, *words], env={"PATH": path}, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) is not None
+
+
+def test_the_page_about_localstack_lists_what_is_skipped_there() -> None:
+    rows = re.findall(
+        r"^\| `(test_\w+)` \| `(test_\w+)` \| ([\w, ]+) \|$", COMPOSE.with_name("localstack.md").read_text(), re.M
+    )
+    listed = [(file, test, tuple(kinds.split(", "))) for file, test, kinds in rows]
+    assert listed == [(file, test, kinds) for file, tests in LACKS.items() for test, kinds in tests.items()]
+    for file, test, _ in listed:
+        assert f"def {test}(" in (DOCKERFILE.parents[1] / "tests" / "pipeline" / f"{file}.py").read_text()
