@@ -19,10 +19,11 @@ SHIPPED = (Path(__file__).parents[2] / "config" / "policy.yaml").read_text("utf-
         (("--bucket", "elsewhere"), "--bucket elsewhere: not an uploads bucket; there are modfleet-uploads-"),
         (("--stored", "--since", "soon"), "--since soon: neither a day nor like 7d or 24h"),
         (("--stored", "--order", "best"), "--order best: there are newest, oldest, largest, media"),
+        (("--stored", "--batch"), "--batch: nothing is set up for it; it takes MODFLEET_BATCH_ROLE_ARN"),
         (("--keys", "OTHER", "--policy", "OTHER"), "workers judge by that. Put yours in force first (modfleet policy"),
         (("--keys", "KEYS"), "nobody is there to be asked: look at the plan with --dry-run, and begin with --yes"),
     ],
-    ids=["sources", "bucket", "since", "order", "policy", "question"],
+    ids=["sources", "bucket", "since", "order", "batch", "policy", "question"],
 )
 def test_a_mistake_is_told_and_nothing_is_begun(
     cloud: LocalCloud, tmp_path: Path, words: tuple[str, ...], says: str
