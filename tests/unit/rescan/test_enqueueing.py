@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
+from config.lanes import LANES
 from tasks.intake.message import NotAMessage, read_message
 from tasks.rescan.behind import Live, why_behind
 from tasks.rescan.chunk import BILLED_BYTES, MOST_TO_DETECT, Chunk, packed, write_chunk
 from tasks.rescan.order import ORDERS, band_of, banded, bands, unbanded
 from tasks.rescan.pace import Pace
 from tasks.rescan.subject import Partition, Subject
+from worker.fleet import Depth, view_of
+from worker.heartbeat import Heartbeat, LaneBeat
+from worker.rescan_enqueue import why_in
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 #: What SQS takes in a message. https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
@@ -133,3 +138,20 @@ def test_no_more_objects_are_sent_in_a_second_than_may_be() -> None:
     assert slept == [2.0, 0.5, 1.0]
     Pace(None, sleep=sleep).take(10**9)
     assert len(slept) == 3
+
+
+def test_what_workers_and_queues_tell_is_what_a_rescan_waits_for() -> None:
+    told = Heartbeat(worker="a/1", at=1000.0, started_at=0.0, seconds=10.0, breakers={"bedrock-runtime": "open"})
+    old = replace(told, worker="a/2", at=100.0, breakers={"s3": "open"})
+    lanes = {"uploads": LaneBeat(outcomes={"done": 20, "retry": 70}), "rescan": LaneBeat()}
+    depths = {lane: Depth(visible=0) for lane in LANES} | {
+        "uploads": Depth(visible=121),
+        "rescan": Depth(visible=10**6),
+    }
+    view = view_of([replace(told, lanes=lanes), old], depths, at=1001.0)
+    assert why_in(view, within=60.0).split("; ") == [
+        "the circuit breaker of bedrock-runtime is open",
+        "uploads is behind: 121 messages wait, some 60 s of work (60 s are allowed)",
+    ]
+    calm = view_of([replace(told, lanes=lanes, breakers={"cloudfront": "open"})], depths, at=1001.0)
+    assert why_in(calm, within=61.0) == ""  # a rescan can be worked without CloudFront
