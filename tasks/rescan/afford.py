@@ -11,6 +11,7 @@ from tasks.aws.faults import Gone
 from tasks.desk import Desk
 from tasks.detect.kind import Kind, kind_of
 from tasks.intake.upload import open_upload
+from tasks.record.standing import Standing
 from tasks.rescan.allowance import dearest
 from tasks.rescan.course import Course
 from tasks.rescan.end import Ended, Waits, micros, skipped
@@ -40,6 +41,12 @@ def afforded(shift: Shift, tasks: list[Task], wide: Desk) -> tuple[list[Task], i
             refused.append((task, cost))
     ready += [task for task, _ in at_once[:fits]]
     return ready + _refused(shift, refused, is_last=not fits), sum(cost for _, cost in at_once[:fits])
+
+
+def may_look(shift: Shift, known: Standing) -> bool:
+    """Whether there is money for a look that nobody foresaw; what is put aside for it is not given back."""
+    surface = shift.desk.policy.surface_of(known.item)
+    return bool(shift.allowance.reserve([dearest(shift.desk, kind=known.kind, size=known.item.size, surface=surface)]))
 
 
 def _refused(shift: Shift, tasks: Sequence[tuple[Task, int]], *, is_last: bool) -> list[Task]:

@@ -20,17 +20,17 @@ from tasks.detect.kind import Kind
 from tasks.intake.present import current
 from tasks.outcome import Done, Outcome, Parked, Retry, Skipped
 from tasks.record.standing import Standing
-from tasks.rescan.afford import afforded, release_video
+from tasks.rescan.afford import afforded, may_look, release_video
 from tasks.rescan.batch_wait import PutOff, kept_waiting, put_off, puts_off
 from tasks.rescan.chunk import Chunk
 from tasks.rescan.chunk_rows import Chunks, Worked
 from tasks.rescan.course import Course, course_of, decide_again, go_on
 from tasks.rescan.end import Ended, Waits, failed, skipped
-from tasks.rescan.ending import end_if_over
+from tasks.rescan.ending import end_if_over, is_over
 from tasks.rescan.looking import look_again, look_first
 from tasks.rescan.on_record import on_record
 from tasks.rescan.redecide import NeedsLook
-from tasks.rescan.run import RunState
+from tasks.rescan.run import Run, RunState
 from tasks.rescan.run_rows import Runs
 from tasks.rescan.shift import (
     LONGEST,
@@ -61,8 +61,7 @@ def work(desk: Desk, chunk: Chunk, *, attempt: int, guard: Guard) -> Outcome:
     if run is None or row is None:
         return Skipped("no such message of a rescan is on record")
     if row.done_at:
-        end_if_over(desk, run.id)
-        return Skipped("worked before")
+        return _end(desk, run)
     if run.state is RunState.PAUSED:
         return Retry(PAUSED_SECONDS, "the rescan is paused", counts=False)
     if run.state is RunState.CANCELLED:
@@ -73,6 +72,13 @@ def work(desk: Desk, chunk: Chunk, *, attempt: int, guard: Guard) -> Outcome:
         return Parked(str(why))
     until = desk.now() + timedelta(seconds=LONGEST)
     return _work(Shift(desk=own, run=run, chunk=chunk, attempt=attempt, guard=guard, until=until))
+
+
+def _end(desk: Desk, run: Run) -> Outcome:
+    """The message is worked, but whoever did that may not have lived to end the run."""
+    if not end_if_over(desk, run.id) and is_over(run):
+        return Retry(desk.lease_seconds, "another worker ends the rescan", counts=False)
+    return Skipped("worked before")
 
 
 def _work(shift: Shift) -> Outcome:
@@ -197,6 +203,8 @@ def _go_with(shift: Shift, course: object, known: Standing) -> Ended | Waits | P
             return decide_again(shift.desk, shift.run, known)
         if shift.chunk.redecide:
             return skipped("needs detection")
+        if not may_look(shift, known):
+            return skipped("over the budget")
     return look_again(shift.desk, known, attempt=shift.attempt)
 
 

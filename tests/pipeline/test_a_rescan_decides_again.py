@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
 
@@ -124,3 +125,31 @@ def test_every_way_from_a_tier_to_another_ends_as_a_full_re_moderation_would(uns
 @pytest.mark.chaos
 def test_20_000_mixed_objects_end_as_a_full_re_moderation_would(unserved: Fleet, unique: str) -> None:
     print(check(unserved, unique, many=20_000, each=700))  # noqa: T201  # the figures are wanted
+
+
+def _seed(key: str, kind: tuple[str, str], uploader: str) -> Seed:
+    label, confidence = KINDS[kind]
+    return Seed(key=key, label=label, confidence=confidence, uploader=uploader)
+
+
+def test_a_post_goes_and_comes_back_with_its_parts(unserved: Fleet, unique: str) -> None:
+    before, desk = under(unserved.desk, BEFORE), under(unserved.desk, AFTER)
+    kinds = [("allow", "reject"), ("reject", "allow")]
+    seeds = [_seed(f"feed/{unique}/{new}.png", (old, new), unique) for old, new in kinds]
+    parts, posts = seeded(unserved, before, seeds), []
+    for part in parts:
+        manifest = {"modfleet": "post", "text": f"look at this {part.key}", "media": [part.key]}
+        posts.append(unserved.put(f"{part.key}.json", json.dumps(manifest).encode(), uploader=unique))
+        assert isinstance(handle(before, unserved.event_of(posts[-1]), attempt=1), Done)
+    assert [latest(unserved, post).status for post in posts] == [Status.ALLOWED, Status.REJECTED]
+    # The posts come first here, and are decided by their parts all the same.
+    rescan = begun(desk, [subject(put) for put in (*posts, *parts)], act=True)
+    with asked(unserved) as calls:
+        assert handle(desk, rescan.bodies[0], attempt=1) == Done("rescanned")
+    assert not calls
+    going, coming = (latest(unserved, post) for post in posts)
+    assert (going.status, coming.status) == (Status.REJECTED, Status.RESTORED)
+    assert "part/rejected" in {finding.label for finding in going.findings}
+    shown = [seen(unserved, put) for put in (*parts, *posts)]
+    assert shown == [None, parts[1].body, None, posts[1].body]
+    assert rescan.tally().flips == {("allow", "reject"): 2, ("reject", "allow"): 2}
