@@ -21,6 +21,8 @@ from tasks.rescan.sample import planned
 from tasks.rescan.subject import Source, Unreadable
 from worker import rescan_options as options
 from worker.actor import By, who, write_command
+from worker.fleet import Depth, view_of
+from worker.heartbeat import read_beats
 from worker.rescan_control import cancel, list_runs, pause, resume, send_all, status
 from worker.rescan_options import Sources, Stores, desk_under
 from worker.rescan_report import report
@@ -142,9 +144,16 @@ def foresee(desk: Desk, source: Source, brief: Brief, *, console: Console) -> di
         plan = planned(
             replace(desk, rescan=run),
             source,
+            workers=serving(desk),
             on_progress=lambda read: shown.update(f"reading the source: {read:,} objects"),
         )
     return plan.summary()
+
+
+def serving(desk: Desk) -> int:
+    """Worker processes that serve the lane of rescans just now. Raises Fault."""
+    beats = read_beats(desk.aws, desk.settings.items_table)
+    return view_of(beats, {"rescan": Depth()}, at=desk.now().timestamp()).lanes["rescan"].workers
 
 
 def _ask(way: Way) -> None:

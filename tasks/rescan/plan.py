@@ -149,6 +149,8 @@ def _told(survey: Survey, assumed: Assumed) -> Iterable[str]:
         )
     if measured := sorted(kind for kind, seen in survey.seen.items() if seen.count >= ENOUGH):
         yield f"What it takes to look at one is the mean of this fleet's own items on record: {', '.join(measured)}."
+    processes = "1 worker process" if assumed.workers == 1 else f"{assumed.workers:,} worker processes"
+    yield f"Time with {processes} on the lane, {assumed.concurrency} tasks each; and one enqueuer."
     yield (
         "Hours at the account's calls a second; at most, if live uploads leave a rescan no more than "
         f"{LAST_SHARE:.0%} of them all the time."

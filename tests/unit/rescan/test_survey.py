@@ -23,6 +23,8 @@ from tasks.record.state import State
 from tasks.rescan.classify import Way, classify
 from tasks.rescan.sample import Counted, draw, planned, survey, thin
 from tasks.rescan.subject import Partition, Subject
+from worker.heartbeat import Heartbeat, LaneBeat, publish
+from worker.rescan import serving
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 OTHER = "sha256:000000000000"
@@ -167,6 +169,17 @@ def test_a_sample_of_a_large_source_says_what_is_true_of_the_whole(desk: Desk) -
     assert skipped.low <= 1_000 <= skipped.high
     assert found.reading == {"s3.ListObjectsV2": 6}
     assert found.seen[Kind.IMAGE].count == 50
+
+
+def test_a_plan_is_made_for_the_workers_that_serve_the_lane(desk: Desk) -> None:
+    def beat(worker: str, lane: str, *, ago: float = 0.0) -> Heartbeat:
+        at = NOON.timestamp() - ago
+        return Heartbeat(worker=worker, at=at, started_at=at, seconds=5.0, lanes={lane: LaneBeat()})
+
+    assert serving(desk) == 0
+    for each in (beat("a", "rescan"), beat("b", "rescan"), beat("c", "uploads"), beat("lost", "rescan", ago=60.0)):
+        publish(desk.aws, desk.settings.items_table, each)
+    assert serving(desk) == 2
 
 
 def test_every_subject_is_as_likely_as_any_other_to_be_drawn() -> None:
