@@ -204,6 +204,11 @@ def test_all_that_is_kept_is_encrypted(name: str) -> None:
             assert kind.startswith(KEEPS_NOTHING), f"does {kind} keep anything? Say so above"
 
 
+def test_a_template_fits_a_call_of_cloudformation() -> None:
+    """51,200 bytes: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html"""
+    assert {file.name for file in TEMPLATES if file.stat().st_size > 51_200} == set()
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_alarm_tells_somebody(name: str) -> None:
     for logical, alarm in resources(load(name), "AWS::CloudWatch::Alarm").items():
