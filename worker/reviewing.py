@@ -100,10 +100,14 @@ class Reviewing:
         put_back_expired(desk, most=100)
         now = desk.now()
         for load in workload(desk):
+            if load.escalated and not load.waiting:
+                # Each is a metric that CloudWatch bills by the month, and nobody wakes up for a 0.
+                continue
             labels = (f"{load.severity}-escalated" if load.escalated else load.severity,)
             self._registry.level(CASES_WAITING, load.waiting, labels)
             self._registry.level(CASES_OVERDUE, load.overdue, labels)
-            self._registry.level(CASE_OVERDUE_SECONDS, load.overdue_seconds(now), labels)
+            if load.overdue:
+                self._registry.level(CASE_OVERDUE_SECONDS, load.overdue_seconds(now), labels)
         told = figures(desk, hours=HOURS, most=MOST)
         self._registry.level(RULINGS_PER_HOUR, told.ruled / HOURS)
         for severity, (middle, _) in told.seconds.items():
