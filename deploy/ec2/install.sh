@@ -13,9 +13,9 @@ log_group=$3
 here=$(cd "$(dirname "$0")" && pwd)
 log=/var/log/modfleet/worker.log
 
-dnf install --assumeyes --quiet python3.12 python3.12-pip amazon-cloudwatch-agent logrotate
+dnf install --assumeyes --quiet python3.13 python3.13-pip amazon-cloudwatch-agent logrotate
 
-python3.12 -m venv /opt/modfleet/venv
+python3.13 -m venv /opt/modfleet/venv
 pip() { /opt/modfleet/venv/bin/python -m pip --quiet --disable-pip-version-check "$@"; }
 from=()
 if [[ -d $here/wheels ]]; then from=(--no-index --find-links "$here/wheels"); fi

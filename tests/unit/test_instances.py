@@ -20,7 +20,7 @@ TOOLS = {
     "dnf": "",
     "agent-ctl": "",
     "cfn-signal": "",
-    "python3.12": 'mkdir -p "$3/bin" && ln -s "$TOOLS/venv-python" "$3/bin/python"',
+    "python3.13": 'mkdir -p "$3/bin" && ln -s "$TOOLS/venv-python" "$3/bin/python"',
     "venv-python": "",
     "curl": """
         case "$*" in
