@@ -205,6 +205,12 @@ def test_a_post_is_forgiven_with_its_parts() -> None:
     assert tidied(log, day(2.1) + SETTLED) == ()
 
 
+def test_a_strike_goes_once_it_has_decayed_and_nobody_can_bring_it_back() -> None:
+    log = [strike("a"), strike("b", at=20)]
+    assert tidied(log, day(90) + SETTLED) == tuple(log)
+    assert tidied(log, day(90.1) + SETTLED) == (log[1],)
+
+
 def test_an_old_lift_goes_with_what_it_took_back_and_with_nothing_else() -> None:
     log: list[Mark] = [strike("a"), strike("b", at=20), lift("a", at=21)]
     assert tidied(log, day(21.1) + SETTLED) == (log[1],)

@@ -214,6 +214,12 @@ def test_a_mask_names_a_kind_of_personal_data_but_of_a_banned_term_no_more_than_
     assert [(span.begin, span.end, span.kind) for span in decision.spans] == [(0, 4, "TERM"), (5, 9, "EMAIL")]
 
 
+def test_spans_that_overlap_are_one_and_those_before_them_stay_as_they_are() -> None:
+    places = ((0, 2), (5, 9), (7, 12), (8, 10), (20, 21))
+    decision = decided(*(seen("pii/EMAIL", 99.0, span=place) for place in places))
+    assert [(span.begin, span.end) for span in decision.spans] == [(0, 2), (5, 12), (20, 21)]
+
+
 def test_a_banned_term_in_a_caption_cannot_be_masked() -> None:
     policy = parse_policy(POLICY_TEXT + "terms: {swearing: redact}\n")
     decision = decide([seen("term/swearing", span=(0, 4), part="caption")], policy, policy.surface_for("post.txt"))

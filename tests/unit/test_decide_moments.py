@@ -45,6 +45,12 @@ def test_the_strictest_come_first_and_then_the_surest() -> None:
     assert worst_moments(findings, POLICY, most=2) == moments[:2]
 
 
+def test_what_is_as_bad_and_as_sure_comes_in_the_order_of_the_video_and_the_stricter_before_the_surer() -> None:
+    findings = [seen(WEAPONS, 95.0, begin, begin + 100) for begin in (4000, 1000, 2000)]
+    held = seen("Explicit/Sex Toys", 99.9, 7000, 7100)
+    assert [moment.begin_ms for moment in worst_moments([held, *findings], POLICY)] == [1000, 2000, 4000, 7000]
+
+
 def test_what_overlaps_or_touches_is_one_moment() -> None:
     findings = [
         seen(WEAPONS, 95.0, 0, 1000),

@@ -64,6 +64,20 @@ def test_a_finding_that_reached_the_tier_counts_and_one_below_it_says_what_it_mi
     assert [rule.threshold for rule in one.missed] == [60, 90]
 
 
+def test_the_worst_is_told_first_however_sure_the_others_are_and_of_several_alike_the_surest() -> None:
+    found = [
+        saw("moderation/Violence/Weapons", 91),
+        saw("unreadable/empty", 100),
+        saw("moderation/Violence/Weapons", 62),
+    ]
+    for some in (found, found[::-1]):
+        _, explained = explain(some, POLICY, FEED)
+        assert [(one.finding.label, one.finding.confidence, one.times) for one in explained] == [
+            ("moderation/Violence/Weapons", 91, 2),
+            ("unreadable/empty", 100, 1),
+        ]
+
+
 def test_a_milder_one_is_outdone_and_one_that_no_rule_is_about_is_free() -> None:
     all_told = told(saw("moderation/Violence/Weapons", 95), saw("unreadable/empty"), saw("moderation/Alcohol"))
     weights = {label: one.weight for label, one in all_told.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -113,6 +114,9 @@ def test_a_rule_becomes_its_path_and_the_classifier_says_which_rule_it_means() -
     )
     assert paths_of(["classifier/reject"], [finding]) == ("classifier/reject/hate",)
     assert paths_of(["classifier/reject below severity 2"]) == ("classifier/reject",)
+    # What it held for is no rule of what it rejected, and a verdict without a rule names none.
+    assert paths_of(["classifier/hold"], [finding]) == ("classifier/hold",)
+    assert paths_of(["classifier/reject"], [replace(finding, rule="")]) == ("classifier/reject",)
     assert list(above("a/b")) == ["a/b", "a", "default"]
 
 
@@ -184,6 +188,8 @@ def test_a_difference_in_them_is_told_in_words() -> None:
         ("{appeals: 400 days}", "originals: must be kept as long as a decision can be appealed, 400 days"),
         ("appeals: 200", 'appeals: must be a number of days up to 3653, such as 200 days (it is "200")'),
         ("appeals: 99999 days", 'appeals: must be a number of days up to 3653, such as 200 days (it is "99999 days")'),
+        ("originals: 0 days", 'originals: must be a number of days up to 3653, such as 200 days (it is "0 days")'),
+        ("originals: 1 days", "originals: must be kept as long as a decision can be appealed, 184 days"),
         ("apeals: 200 days", 'retention: unknown key "apeals"; the nearest is "appeals"'),
     ],
 )

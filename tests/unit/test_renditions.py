@@ -37,6 +37,11 @@ def rendition_of(pattern: str, key: str, fill: str) -> str:
     return listed_under(pattern, key) + rest.replace("**", "*").replace("*", fill)
 
 
+def test_a_stem_is_all_before_the_last_dot_of_the_name() -> None:
+    assert is_rendition("thumbs/{stem}_s.{ext}", "thumbs/holiday.2026_s.jpg", of="feed/holiday.2026.jpg")
+    assert not is_rendition("thumbs/{stem}_s.{ext}", "thumbs/holiday_s.2026.jpg", of="feed/holiday.2026.jpg")
+
+
 @pytest.mark.parametrize(
     ("pattern", "key", "of", "is_one"),
     [

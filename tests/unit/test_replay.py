@@ -139,6 +139,9 @@ def test_a_flip_names_the_labels_of_the_stricter_side_and_its_direction() -> Non
     assert milder
     assert all(flip.new > flip.old and flip.new_rules for flip in stricter)
     assert all(flip.new < flip.old and flip.old_rules for flip in milder)
+    # The rule of the stricter side has it so, whichever side that is.
+    causes = {flip.causes for flip in flips.values() if not (flip.old_rules and flip.new_rules)}
+    assert all(causes)
     assert {"Violence/Weapons", "pii/PHONE"} <= {label for flip in stricter for label in flip.causes}
     assert {"pii/EMAIL", "guardrail/word/custom"} <= {label for flip in milder for label in flip.causes}
 
