@@ -59,6 +59,12 @@ def test_every_dependency_s_breaker_and_every_lane_s_dead_letters_are_watched() 
     assert parked == [f"fleet-{lane}-dlq" for lane in LANES]
 
 
+def test_whichever_detector_throttles_is_noticed() -> None:
+    """By services that a lane cannot do without and that look at content."""
+    watched = {metric["Dimensions"][0]["Value"] for metric in metrics_of(ALARMS["Throttled"])}
+    assert watched == {name for lane in LANES.values() for name in lane.needs} - {"s3", "dynamodb"}
+
+
 def test_every_lane_s_age_has_a_promise_and_those_that_are_always_served_have_somebody_who_receives() -> None:
     ages = [
         alarm["Dimensions"][0]["Value"] for alarm in ALARMS.values() if "OldestMessage" in alarm.get("MetricName", "")
