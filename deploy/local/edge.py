@@ -39,6 +39,7 @@ class Page:
 class Edge:
     """An ASGI application: `GET` or `HEAD /KEY` (percent-encoded) answers with the key's current version.
 
+    `/~BUCKET/KEY` is another bucket's, where AWS would have a distribution for it; a purge of `/KEY` is of both.
     403 where the bucket's own policy denies an outsider, 404 where there is no such object, 503
     until a bucket is named. Only 200s are cached, until `purge`. Query strings are ignored, so
     no older version can be asked for.
@@ -47,7 +48,8 @@ class Edge:
     def __init__(self, s3: Any, *, bucket: str | None = None) -> None:  # a boto3 client
         self._s3 = s3
         self.bucket = bucket
-        self._cache: dict[str, Page] = {}
+        #: By bucket and key.
+        self._cache: dict[tuple[str, str], Page] = {}
         self._cached_bytes = 0
         #: Counts purges: what was read before one must not be cached after it.
         self._purges = 0
@@ -57,9 +59,9 @@ class Edge:
         if scope["method"] not in ("GET", "HEAD"):
             return await _say(send, Page(405, "text/plain", b"GET or HEAD only\n"), cache="Miss")
         # Not scope["path"]: a server may have changed it. A `+` in a path is a plus.
-        key = unquote(scope["raw_path"].split(b"?")[0].decode("latin-1")[1:])
-        cached = self._cache.get(key)
-        page = cached or await self._fetch(key)
+        where = self._where(unquote(scope["raw_path"].split(b"?")[0].decode("latin-1")[1:]))
+        cached = self._cache.get(where)
+        page = cached or await self._fetch(*where)
         await _say(send, page, cache="Hit" if cached else "Miss", head=scope["method"] == "HEAD")
         return None
 
@@ -68,21 +70,28 @@ class Edge:
         self._purges += 1
         for path in paths:
             name = unquote(path.removesuffix("*").removeprefix("/"))
-            for key in [k for k in self._cache if (k.startswith(name) if path.endswith("*") else k == name)]:
-                self._cached_bytes -= len(self._cache.pop(key).body)
+            for where in [w for w in self._cache if (w[1].startswith(name) if path.endswith("*") else w[1] == name)]:
+                self._cached_bytes -= len(self._cache.pop(where).body)
 
-    async def _fetch(self, key: str) -> Page:
-        if self.bucket is None:
+    def _where(self, path: str) -> tuple[str, str]:
+        """The bucket, empty until one is named, and the key."""
+        if path.startswith("~"):
+            bucket, _, key = path[1:].partition("/")
+            return bucket, key
+        return self.bucket or "", path
+
+    async def _fetch(self, bucket: str, key: str) -> Page:
+        if not bucket:
             return Page(503, "text/plain", b"the local cloud is starting\n")
         purges = self._purges
-        page = await asyncio.to_thread(self._read, self.bucket, key)
+        page = await asyncio.to_thread(self._read, bucket, key)
         if page.status == 200 and purges == self._purges:
-            self._keep(key, page)
+            self._keep((bucket, key), page)
         return page
 
-    def _keep(self, key: str, page: Page) -> None:
+    def _keep(self, where: tuple[str, str], page: Page) -> None:
         self._cached_bytes += len(page.body)
-        self._cache[key] = page
+        self._cache[where] = page
         while self._cached_bytes > CACHE_BYTES:
             self._cached_bytes -= len(self._cache.pop(next(iter(self._cache))).body)
 

@@ -134,6 +134,8 @@ class Fleet:
         said = self.aws.s3.get_bucket_notification_configuration(Bucket=self.settings.uploads_bucket)
         queues = {"QueueConfigurations": said["QueueConfigurations"]}
         self.aws.s3.put_bucket_notification_configuration(Bucket=name, NotificationConfiguration=queues)
+        policy = self.aws.s3.get_bucket_policy(Bucket=self.settings.uploads_bucket)["Policy"]
+        self.aws.s3.put_bucket_policy(Bucket=name, Policy=policy.replace(self.settings.uploads_bucket, name))
         return name
 
     @contextmanager
@@ -196,13 +198,13 @@ class Fleet:
             late.add_note(f"it stands at: {self.standing(put)}")
             raise
 
-    def public(self, key: str) -> tuple[int, bytes]:
-        """(HTTP status, body) as the public sees a key."""
+    def public(self, key: str, *, bucket: str = "") -> tuple[int, bytes]:
+        """(HTTP status, body) as the public sees a key, of the uploads bucket unless another is named."""
         where = urlsplit(str(self.settings.public_url))
         assert where.hostname
         connection = http.client.HTTPConnection(where.hostname, where.port, timeout=10)
         try:
-            connection.request("GET", f"/{quote(key)}")
+            connection.request("GET", f"/~{bucket}/{quote(key)}" if bucket else f"/{quote(key)}")
             answer = connection.getresponse()
             return answer.status, answer.read()
         finally:

@@ -9,6 +9,7 @@ from types import MethodType
 from typing import Any
 
 from fleet import Fleet
+from pydantic import AnyHttpUrl
 
 from tasks.clock import utc_now
 from tasks.desk import Desk
@@ -155,5 +156,7 @@ def later(desk: Desk, **passed: float) -> Desk:
 
 
 def on_bucket(fleet: Fleet, bucket: str) -> Desk:
-    """The fleet's desk, moderating another bucket."""
-    return replace(fleet.desk, settings=fleet.settings.model_copy(update={"uploads_bucket": bucket}))
+    """The fleet's desk, moderating another bucket, which the public sees at a place of its own."""
+    public_url = AnyHttpUrl(f"{str(fleet.settings.public_url).rstrip('/')}/~{bucket}")
+    settings = fleet.settings.model_copy(update={"uploads_bucket": bucket, "public_url": public_url})
+    return replace(fleet.desk, settings=settings)

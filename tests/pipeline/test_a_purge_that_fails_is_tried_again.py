@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 from celery.exceptions import Reject
 from fleet import Fleet, Put
-from interrupted import Answer, forgetful, later, watched
+from interrupted import Answer, forgetful, later, on_bucket, watched
 
 from config.lanes import LANES
 from tasks.act.verify import PATIENCE
@@ -46,11 +46,25 @@ class Cdn:
         return replace(seen, aws=replace(seen.aws, store=seen.aws.store.once()))
 
 
+@pytest.fixture(scope="module", params=["versioned", "unversioned", "suspended"])
+def bucket(request: pytest.FixtureRequest, unserved: Fleet) -> str:
+    """A bucket of each kind."""
+    if request.param == "versioned":
+        return unserved.settings.uploads_bucket
+    return unserved.plain_bucket(versioning=("Enabled", "Suspended") if request.param == "suspended" else ())
+
+
 @pytest.fixture
-def cached(unserved: Fleet, unique: str) -> Put:
+def sober(unserved: Fleet, bucket: str) -> Desk:
+    """A desk for that bucket which looks every time."""
+    return forgetful(on_bucket(unserved, bucket))
+
+
+@pytest.fixture
+def cached(unserved: Fleet, bucket: str, unique: str) -> Put:
     """A violation that somebody has looked at: the edge has a copy."""
-    put = unserved.put(f"feed/{unique}", BAD)
-    assert unserved.public(put.key) == (200, BAD)
+    put = unserved.put(f"feed/{unique}", BAD, bucket=bucket)
+    assert unserved.public(put.key, bucket=bucket) == (200, BAD)
     return put
 
 
@@ -60,9 +74,9 @@ def standing_of(fleet: Fleet, put: Put) -> Standing:
     return found
 
 
-def test_it_goes_on_from_the_purge_as_soon_as_that_succeeds(unserved: Fleet, cached: Put) -> None:
+def test_it_goes_on_from_the_purge_as_soon_as_that_succeeds(unserved: Fleet, sober: Desk, cached: Put) -> None:
     cdn, event = Cdn(failures=2), unserved.event_of(cached)
-    desk = cdn.behind(forgetful(unserved.desk))
+    desk = cdn.behind(sober)
     for attempt in (1, 2):
         outcome = handle(desk, event, attempt=attempt)
         assert isinstance(outcome, Retry)
@@ -72,14 +86,16 @@ def test_it_goes_on_from_the_purge_as_soon_as_that_succeeds(unserved: Fleet, cac
         assert list(standing_of(unserved, cached).receipts) == ["hide"]
     assert handle(desk, event, attempt=3) == Done("rejected")
     assert standing_of(unserved, cached).to_do == ()
-    assert unserved.public(cached.key)[0] == 404
+    assert unserved.public(cached.key, bucket=cached.bucket)[0] == 404
     assert (cdn.calls.count("put_object_tagging"), cdn.calls.count("create_invalidation")) == (1, 3)
     assert len(unserved.notices(cached)) == 1
 
 
-def test_a_cdn_that_takes_its_time_is_waited_for_and_that_is_no_attempt(unserved: Fleet, cached: Put) -> None:
+def test_a_cdn_that_takes_its_time_is_waited_for_and_that_is_no_attempt(
+    unserved: Fleet, sober: Desk, cached: Put
+) -> None:
     cdn, event = Cdn(is_forgetful=False), unserved.event_of(cached)
-    desk = cdn.behind(forgetful(unserved.desk))
+    desk = cdn.behind(sober)
     outcome = handle(desk, event, attempt=1)
     assert isinstance(outcome, Retry)
     assert (outcome.counts, outcome.after) == (False, 2.0)
@@ -87,7 +103,7 @@ def test_a_cdn_that_takes_its_time_is_waited_for_and_that_is_no_attempt(unserved
     assert isinstance(again, Retry)
     assert not again.counts
     assert 40 < again.after < 60
-    assert unserved.public(cached.key) == (200, BAD)
+    assert unserved.public(cached.key, bucket=cached.bucket) == (200, BAD)
     assert unserved.notices(cached) == []
     assert cdn.calls.count("create_invalidation") == 2, "what is not forgotten after a minute is purged again"
     cdn.is_forgetful = True
@@ -98,11 +114,11 @@ def test_a_cdn_that_takes_its_time_is_waited_for_and_that_is_no_attempt(unserved
 
 @pytest.mark.parametrize("trouble", ["every purge fails", "it is never forgotten"])
 def test_what_stays_public_is_parked_with_its_reason_and_a_replay_ends_it(
-    trouble: str, unserved: Fleet, cached: Put
+    trouble: str, unserved: Fleet, sober: Desk, cached: Put
 ) -> None:
     cdn = Cdn(failures=float("inf")) if trouble == "every purge fails" else Cdn(is_forgetful=False)
     event = unserved.event_of(cached)
-    desk = cdn.behind(forgetful(unserved.desk))
+    desk = cdn.behind(sober)
     handle(desk, event, attempt=1)
     settler = Settler(unserved.aws, unserved.settings, unserved.desk.now, Lines(unserved.settings, unserved.aws))
     patient = later(desk, seconds=PATIENCE + 1)
@@ -121,13 +137,13 @@ def test_what_stays_public_is_parked_with_its_reason_and_a_replay_ends_it(
     said = unserved.modfleet("dlq", "replay", "--lane", "uploads", "--reason", reason)
     assert "1 of 1 replayed" in said.out
     (body,) = [body for body in unserved.drain(unserved.settings.queue_url("uploads")) if cached.key in body]
-    healthy = later(forgetful(unserved.desk), seconds=PATIENCE + 2)
+    healthy = later(sober, seconds=PATIENCE + 2)
     if trouble == "it is never forgotten":
         # There is a receipt for the purge; it is repeated all the same.
         assert isinstance(handle(healthy, body, attempt=1), Retry)
     assert handle(healthy, body, attempt=2) == Done("rejected")
     assert standing_of(unserved, cached).to_do == ()
-    assert unserved.public(cached.key)[0] == 404
+    assert unserved.public(cached.key, bucket=cached.bucket)[0] == 404
     assert len(unserved.notices(cached)) == 1
 
 
