@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import NamedTuple
-from urllib.parse import unquote_plus
+from urllib.parse import unquote_to_bytes
 
 from tasks.rescan.subject import Unreadable
 
@@ -63,7 +63,7 @@ def _rows(lines: Iterator[list[str]], names: Sequence[str], bucket: str) -> Iter
             raise ValueError(f"{len(line)} columns")
         key, size = line[key_at], "" if size_at is None else line[size_at]
         if "%" in key or "+" in key:
-            key = unquote_plus(key, errors="strict")
+            key = unquote_to_bytes(key.replace("+", " ")).decode()
         moment = "" if modified_at is None else line[modified_at]
         yield Row(
             bucket if bucket_at is None else line[bucket_at],

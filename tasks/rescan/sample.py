@@ -30,6 +30,8 @@ from tasks.rescan.survey import Found, Sampled, Sort, Survey
 SAMPLE = 10_000
 #: Parts that are read, and questions that are asked, at the same time.
 THREADS = 8
+#: Of an inventory: reading one is work for the processor, of which more threads only make more changes.
+READERS = 2
 #: Subjects of one question, and between two words on how many were read.
 QUESTION, NOTED = 100, 10_000
 #: Of a part, however small its share, so many are asked about at least.
@@ -87,7 +89,8 @@ def survey(
     parts: list[Counted] = []
     with ThreadPoolExecutor(THREADS, thread_name_prefix="survey") as pool:
         count = partial(count_part, desk, source, most=most, seed=seed, read=read)
-        for part in _in_turn(pool, count, source.partitions()):
+        readers = READERS if isinstance(source, Inventory) else THREADS
+        for part in _in_turn(pool, count, source.partitions(), at_once=readers):
             parts.append(part)
             if sum(len(one.sample) for one in parts) > 2 * most:
                 thin(parts, most=most, seed=seed)
@@ -238,12 +241,14 @@ def _sort_of(desk: Desk, subject: Subject) -> Sort:
     return kind_by_name(subject.key, subject.size), desk.policy.surface_for(subject.key, subject.bucket).name
 
 
-def _in_turn(pool: Executor, work: Callable[[Given], Made], each: Iterable[Given]) -> Iterator[Made]:
+def _in_turn(
+    pool: Executor, work: Callable[[Given], Made], each: Iterable[Given], *, at_once: int = THREADS
+) -> Iterator[Made]:
     """What comes of each, in no order; no more of them are begun than can be worked at once."""
     running: set[Future[Made]] = set()
     for one in each:
         running.add(pool.submit(work, one))
-        if len(running) >= THREADS:
+        if len(running) >= at_once:
             done, running = wait(running, return_when=FIRST_COMPLETED)
             yield from (future.result() for future in done)
     yield from (future.result() for future in wait(running).done)

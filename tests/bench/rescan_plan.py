@@ -122,7 +122,17 @@ def rows(begin: int, end: int) -> Iterator[tuple[object, ...]]:
         is_latest, is_marker = str(number % 100 >= OLD).lower(), str(number % 100 >= 100 - MARKERS).lower()
         size = "" if is_marker == "true" else chance.getrandbits(22)
         when = f"2026-{number % 12 + 1:02d}-03T12:34:56.000Z"
-        yield "uploads-example", quote_plus(key), digits, is_latest, is_marker, size, when, digits[::-1], "STANDARD"
+        yield (
+            "uploads-example",
+            quote_plus(key, safe="/"),
+            digits,
+            is_latest,
+            is_marker,
+            size,
+            when,
+            digits[::-1],
+            "STANDARD",
+        )
 
 
 def _rss() -> float:
