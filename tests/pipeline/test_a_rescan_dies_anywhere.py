@@ -86,7 +86,7 @@ KILLS, VISIBILITY = 10, "5"
 def test_a_worker_killed_ten_times_at_random_points_changes_nothing_in_the_end(tmp_path: Path, unique: str) -> None:
     file, chance = tmp_path / "after.yaml", random.Random(unique)  # no secret
     file.write_text(policy_text(AFTER), "utf-8")
-    with running_fleet(tmp_path / "cloud") as fleet:
+    with running_fleet(tmp_path) as fleet:
         before = under(fleet.desk, BEFORE)
         desk = replace(before, policy=parse_policy(file.read_text("utf-8")))
         seeds = mixed(unique, many=20 * len(KINDS))
