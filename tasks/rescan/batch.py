@@ -140,7 +140,7 @@ def release(desk: Desk, run: Run, job: JobRow, *, status: str) -> None:
 def remind(desk: Desk, run: Run, jobs: Set[str]) -> None:
     """Have answers worked that should have been: whoever resumes a run need not know what became of the message."""
     for row in rows_of(desk).waiting(run.id):
-        if row.job in jobs and not row.ended:
+        if row.job in jobs:
             _send(desk, write_answers(BatchAnswers(run_id=run.id, chunk=row.chunk, job=row.job)))
 
 

@@ -30,7 +30,7 @@ from tasks.rescan.batch_rows import JobRow, WaitingRow
 from tasks.rescan.batch_wait import PutOff, files_of, rows_of, what_waits
 from tasks.rescan.chunk_rows import Chunks, Worked
 from tasks.rescan.course import Course, course_of, go_on
-from tasks.rescan.end import Ended, Waits, ended, is_of, skipped
+from tasks.rescan.end import Ended, Waits, ended, failed, is_of, skipped
 from tasks.rescan.ending import end_if_over
 from tasks.rescan.redecide import Looked, redecide
 from tasks.rescan.run import Run, RunState
@@ -46,6 +46,7 @@ from tasks.rescan.shift import (
     run_desk,
     spent_micros,
 )
+from tasks.rescan.subject import Unreadable as NoFile
 from tasks.rescan.tally import Tally, merge
 
 #: Names, behind a message's id, what came of its answers.
@@ -70,10 +71,8 @@ def fold(desk: Desk, message: BatchAnswers, *, attempt: int, guard: Guard) -> Ou
     run = Runs(desk.aws, desk.settings.items_table).find(message.run_id)
     row, job = rows_of(desk).find(message.run_id, message.chunk), rows_of(desk).job(message.run_id, message.job)
     if run is None or job is None or row is None or row.job != job.id:
-        return Skipped("another job has these texts")
-    if row.ended:
-        end_if_over(desk, run.id)
-        return Skipped("worked before")
+        end_if_over(desk, message.run_id)
+        return Skipped("worked before, or another job has these texts")
     if Chunks(desk.aws, desk.settings.items_table).find(run.id, row.chunk + ANSWERS):
         return _tidied(desk, run, row, job)
     if run.state is RunState.PAUSED:
@@ -87,7 +86,11 @@ def fold(desk: Desk, message: BatchAnswers, *, attempt: int, guard: Guard) -> Ou
 
 
 def _work(batch: Batch) -> Outcome:
-    desk, run, waiting = batch.desk, batch.run, list(what_waits(batch.desk, batch.run.id, batch.row.chunk))
+    desk, run, chunk = batch.desk, batch.run, batch.row.chunk
+    try:
+        waiting = list(what_waits(desk, run.id, chunk))
+    except NoFile:
+        return _close(desk, run, batch, [Result(came_to=failed(f"rescan/{run.id}", chunk, "its texts are not kept"))])
     if run.ended:
         return _close(desk, run, batch, [Result(came_to=skipped("cancelled")) for _ in waiting])
     with ThreadPoolExecutor(THREADS, thread_name_prefix="answers") as pool:

@@ -35,8 +35,6 @@ class WaitingRow:
     bound_micros: int
     #: The job that is asked about them; empty before.
     job: str = ""
-    #: Whether their answers are worked.
-    ended: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +84,7 @@ class BatchRows:
             return
 
     def waiting(self, run_id: str) -> Iterator[WaitingRow]:
-        """All that waits, or did."""
+        """All that waits."""
         return map(_waiting, rows_at(self.aws, self.table, waiting_at(run_id)))
 
     def find(self, run_id: str, chunk: str) -> WaitingRow | None:
@@ -131,12 +129,17 @@ class BatchRows:
         self._set(_key(jobs_at(run_id), job_id), {"job_status": string(status)})
 
     def released(self, run_id: str, job_id: str) -> None:
-        """Every message about its answers is sent."""
-        self._set(_key(jobs_at(run_id), job_id), {"released": {"BOOL": True}})
+        """Every message about its answers is sent; which those are need not be read with every look any more."""
+        self._set(_key(jobs_at(run_id), job_id), {"released": {"BOOL": True}, "chunks": string("[]")})
 
     def ended(self, run_id: str, chunk: str) -> None:
-        """The answers of a message's texts are worked."""
-        self._set(_key(waiting_at(run_id), chunk), {"ended": {"BOOL": True}})
+        """The answers of a message's texts are worked: nothing of it waits."""
+        call(
+            self.aws.store,
+            self.aws.dynamodb.delete_item,
+            TableName=self.table,
+            Key=_key(waiting_at(run_id), chunk),
+        )
 
     def begin(self, run_id: str, *, chain: str) -> None:
         """From now on messages of this chain look in, and of no other."""
@@ -209,7 +212,6 @@ def _waiting(row: Row) -> WaitingRow:
         since=datetime.fromisoformat(row["since"]["S"]),
         bound_micros=int(row["bound_micros"]["N"]),
         job=row["job"]["S"] if "job" in row else "",
-        ended="ended" in row,
     )
 
 
