@@ -28,7 +28,7 @@ chaos: $(VENV)/.dev ## kill workers and break AWS in every way, and count what w
 	@$(if $(T),true,$(BIN)/python -m pytest tests/pipeline tests/contract -m chaos)
 localstack-test: $(VENV)/.dev ## run the pipeline tests on whatever AWS_ENDPOINT_URL names (deploy/localstack.md says how, and what is skipped)
 	@[ -n "$$AWS_ENDPOINT_URL" ] || { echo "AWS_ENDPOINT_URL names no endpoint: docker compose -f deploy/compose.yaml up -d localstack; AWS_ENDPOINT_URL=http://127.0.0.1:4566 make $@" >&2; exit 2; }
-	@MODFLEET_TEST_ENDPOINT="$$AWS_ENDPOINT_URL" $(BIN)/python -m pytest $(or $(T),tests/pipeline)
+	@MODFLEET_TEST_ENDPOINT="$$AWS_ENDPOINT_URL" $(BIN)/python -m pytest --timeout 1800 $(or $(T),tests/pipeline)
 check: lint types test ## what CI runs
 fmt: $(VENV)/.dev ## format the code
 	@$(BIN)/ruff check --fix-only --quiet . && $(BIN)/ruff format .
