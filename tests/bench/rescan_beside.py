@@ -102,7 +102,7 @@ def measured(desk: Desk, chosen: argparse.Namespace) -> dict[str, Any]:
 
 def _worker(cloud: LocalCloud, home: Path, lanes: str, *, tps: float) -> Child:
     command = ["modfleet", "worker", "--lanes", lanes]
-    limits = {"MODFLEET_RATE_LIMITS": f"rekognition.DetectModerationLabels={tps:g}"}
+    limits = {"MODFLEET_RATE_LIMITS": json.dumps({"rekognition.DetectModerationLabels": tps})}
     environment = {**cloud.child_environment(), **limits}
     return Child(command, log=home / f"worker-{lanes[:6]}.log", environment=environment, announces=False)
 

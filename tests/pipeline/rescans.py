@@ -9,17 +9,18 @@ from datetime import UTC, datetime
 from typing import Any
 
 import yaml
-from fleet import Fleet, Put
+from fleet import Fleet, Put, until
 from interrupted import forgetful
 
 from config.settings import CONFIG
+from tasks.aws.faults import Transient
 from tasks.decide.policy import Policy
 from tasks.decide.policy_file import parse_policy
 from tasks.desk import Desk
 from tasks.detect.finding import Finding
 from tasks.detect.kind import Kind
 from tasks.item import Item
-from tasks.outcome import Done, Outcome
+from tasks.outcome import Done, Outcome, Skipped
 from tasks.pipeline import conclude
 from tasks.record.standing import Standing, Status
 from tasks.rescan.chunk import Chunk, write_chunk
@@ -109,8 +110,16 @@ def _seed(fleet: Fleet, desk: Desk, seed: Seed) -> Put:
         detectors=words if seed.is_text else {"rekognition-image": "7.0"},
         history=({"at": desk.now().isoformat(), "event": "received"},),
     )
-    assert isinstance(conclude(desk, standing, seed.findings()), Done)
+    until(lambda: _concluded(desk, standing, seed), what=f"a seed at {seed.key}")
     return put
+
+
+def _concluded(desk: Desk, standing: Standing, seed: Seed) -> bool:
+    """Whether it stands; a busy local cloud may not answer at once."""
+    try:
+        return isinstance(conclude(desk, standing, seed.findings()), Done | Skipped)
+    except Transient:
+        return False
 
 
 def item_of(put: Put) -> Item:

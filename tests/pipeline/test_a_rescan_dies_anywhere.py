@@ -89,9 +89,9 @@ def test_a_worker_killed_ten_times_at_random_points_changes_nothing_in_the_end(t
     with running_fleet(tmp_path) as fleet:
         before = under(fleet.desk, BEFORE)
         desk = replace(before, policy=parse_policy(file.read_text("utf-8")))
-        seeds = mixed(unique, many=20 * len(KINDS))
+        seeds = mixed(unique, many=10 * len(KINDS))
         puts = seeded(fleet, before, seeds)
-        rescan = begun(desk, [subject(put) for put in puts], each=26, act=True)
+        rescan = begun(desk, [subject(put) for put in puts], each=13, act=True)
         for body in rescan.bodies:
             fleet.aws.sqs.send_message(QueueUrl=fleet.settings.queue_url("rescan"), MessageBody=body)
         environment = {"MODFLEET_POLICY_FILE": str(file), "MODFLEET_VISIBILITY_SECONDS": VISIBILITY}
