@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from command import run
 from fleet import desk_on
 from rich.console import Console
 
@@ -17,7 +18,7 @@ from deploy.local.run import LocalCloud
 from tasks.desk import Desk
 from tasks.rescan.chunk_rows import ChunkRow, Chunks, Worked, new_row
 from tasks.rescan.report import COLUMNS, Report
-from tasks.rescan.run import Brief
+from tasks.rescan.run import Brief, Run
 from tasks.rescan.run_rows import Runs
 from tasks.rescan.tally import Failure, Flipped, Tally, merge
 from worker.rescan_page import page
@@ -71,26 +72,30 @@ def worked(desk: Desk) -> tuple[Desk, str, list[Tally]]:
     table, found = desk.settings.items_table, tallies(40)
     runs, chunks = Runs(desk.aws, table), Chunks(desk.aws, table)
     plan = {"usd": {"low": 0.0005, "expected": 0.0009, "high": 0.002}}
-    run = runs.start(Brief(source={}, policy_version="p1", by="<i>ana</i>", plan=plan, max_cost_usd=1), at=AT)
-    runs.add(run.id, chunks=len(found) + 1, read=4_000, **{"skipped#unchanged": 11})
+    started = runs.start(Brief(source={}, policy_version="p1", by="<i>ana</i>", plan=plan, max_cost_usd=1), at=AT)
+    runs.add(started.id, chunks=len(found) + 1, read=4_000, **{"skipped#unchanged": 11})
     for number, tally in enumerate([*found, Tally()]):
         row = ChunkRow(id=f"p-{number:04}", body="{}", items=100, redecide=True, done_at="")
-        desk.aws.dynamodb.put_item(TableName=table, Item=new_row(row, run_id=run.id, at=AT))
+        desk.aws.dynamodb.put_item(TableName=table, Item=new_row(row, run_id=started.id, at=AT))
         at = AT + timedelta(minutes=10 * number)
         said = tally.told()
         if number < len(found):
             done = Worked(at=at, tally=tally.counts(), said=said, spent_micros=tally.usd_micros)
-            assert chunks.close(run.id, row.id, done)
-    return desk, run.id, found
+            assert chunks.close(started.id, row.id, done)
+    return desk, started.id, found
+
+
+def on_record(desk: Desk, run_id: str) -> Run:
+    found = Runs(desk.aws, desk.settings.items_table).find(run_id)
+    assert found
+    return found
 
 
 def test_it_tells_of_every_flip_once_and_adds_up_what_all_messages_tell(
     worked: tuple[Desk, str, list[Tally]], tmp_path: Path
 ) -> None:
     desk, run_id, found = worked
-    run = Runs(desk.aws, desk.settings.items_table).find(run_id)
-    assert run
-    told, whole = Report(run), merge(found)
+    told, whole = Report(on_record(desk, run_id)), merge(found)
 
     flips = collect(flips_of(desk, told), to_csv=tmp_path / "flips.csv")
 
@@ -124,9 +129,7 @@ def test_it_tells_of_every_flip_once_and_adds_up_what_all_messages_tell(
 
 def test_the_page_says_it_all_and_takes_nobodys_word_for_markup(worked: tuple[Desk, str, list[Tally]]) -> None:
     desk, run_id, _ = worked
-    run = Runs(desk.aws, desk.settings.items_table).find(run_id)
-    assert run
-    told = Report(run)
+    told = Report(on_record(desk, run_id))
     flips = collect(flips_of(desk, told), to_csv=None)
 
     text = page(told, flips, now=AT)
@@ -146,9 +149,28 @@ def test_the_page_says_it_all_and_takes_nobodys_word_for_markup(worked: tuple[De
     assert "$0.001 spent; planned $0.0009 ($0.0005 to $0.002), at most $1.00" in out.getvalue()
 
 
+def test_the_command_writes_what_it_is_asked_for_and_says_what_there_is_not(
+    worked: tuple[Desk, str, list[Tally]], cloud: LocalCloud, tmp_path: Path
+) -> None:
+    _, run_id, found = worked
+    to_csv, to_html = tmp_path / "flips.csv", tmp_path / "report.html"
+    done = run(cloud.environment, "rescan", "report", run_id, "--csv", str(to_csv), "--html", str(to_html), "--json")
+    assert done.code == 0, done
+    assert (done.json["run"]["id"], done.json["flips"], len(done.json["listed"])) == (run_id, 80, 80)
+    assert len(to_csv.read_text("utf-8").splitlines()) == 81
+    assert f"<title>Rescan {run_id}" in to_html.read_text("utf-8")
+
+    wrong = run(cloud.environment, "rescan", "report", "20200101T000000-0000")
+    assert (wrong.code, wrong.out) == (2, "")
+    assert "no such rescan: 20200101T000000-0000; `modfleet rescan list` shows them" in wrong.err
+    nowhere = run(cloud.environment, "rescan", "report", run_id, "--html", str(tmp_path / "no" / "where.html"))
+    assert nowhere.code == 2
+    assert "No such file or directory" in nowhere.err
+    assert merge(found).flip_count == 80
+
+
 def test_a_run_of_which_nothing_is_worked_yet_has_a_report_too(desk: Desk) -> None:
-    run = Runs(desk.aws, desk.settings.items_table).start(Brief(source={}, policy_version="p1"), at=AT)
-    told = Report(run)
+    told = Report(Runs(desk.aws, desk.settings.items_table).start(Brief(source={}, policy_version="p1"), at=AT))
     assert collect(flips_of(desk, told), to_csv=None) == []
     assert "None." in page(told, [], now=AT)
     assert told.summary(AT)["items"] == 0
