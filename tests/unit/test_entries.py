@@ -133,8 +133,7 @@ def test_no_two_events_items_or_policies_share_an_id() -> None:
 def test_what_people_do_to_an_item_a_second_time_is_an_entry_of_its_own_and_written_again_the_same() -> None:
     said = {"event": "overruled", "tier": 0, "rules": ["people"], "by": "ana", "why": "it is fine"}
     first, second = (
-        replace(DECIDED, history=({**said, "at": at.isoformat()},))
-        for at in (NOW, NOW + timedelta(days=1))
+        replace(DECIDED, history=({**said, "at": at.isoformat()},)) for at in (NOW, NOW + timedelta(days=1))
     )
     assert entries_of(first)[-1]["event"] == "overrule"
     assert entries_of(first)[-1]["entry_id"] != entries_of(second)[-1]["entry_id"]
