@@ -13,6 +13,7 @@ from fleet import Fleet, Put, until
 from interrupted import forgetful
 
 from config.settings import CONFIG
+from tasks.aws.calls import call
 from tasks.aws.faults import Transient
 from tasks.decide.policy import Policy
 from tasks.decide.policy_file import parse_policy
@@ -90,7 +91,7 @@ class Seed:
 
 def seeded(fleet: Fleet, desk: Desk, seeds: Sequence[Seed]) -> list[Put]:
     """Upload them, and have them stand as the desk's policy wants it, without asking any detector."""
-    with ThreadPoolExecutor(8) as pool:
+    with ThreadPoolExecutor(4) as pool:
         return list(pool.map(lambda seed: _seed(fleet, desk, seed), seeds))
 
 
@@ -98,7 +99,7 @@ def _seed(fleet: Fleet, desk: Desk, seed: Seed) -> Put:
     said = {"uploader": seed.uploader} if seed.uploader else {}
     body, bucket = seed.content(), fleet.settings.uploads_bucket
     kind = {"ContentType": "text/plain; charset=utf-8"} if seed.is_text else {}
-    made = fleet.aws.s3.put_object(Bucket=bucket, Key=seed.key, Body=body, Metadata=said, **kind)  # type: ignore[arg-type]
+    made = call(desk.aws.store, desk.aws.s3.put_object, Bucket=bucket, Key=seed.key, Body=body, Metadata=said, **kind)
     put = Put(bucket, seed.key, made["VersionId"], made["ETag"].strip('"'), body)
     words = {"guardrail": desk.settings.guardrail_version, "comprehend-pii": "unversioned"}
     standing = Standing(
