@@ -82,6 +82,7 @@ def test_a_crash_after_any_write_of_a_flip_ends_in_the_same_state(
 KILLS, VISIBILITY = 10, "5"
 
 
+@pytest.mark.timeout(1200)
 @pytest.mark.chaos
 def test_a_worker_killed_ten_times_at_random_points_changes_nothing_in_the_end(tmp_path: Path, unique: str) -> None:
     file, chance = tmp_path / "after.yaml", random.Random(unique)  # no secret
