@@ -26,7 +26,7 @@ from tasks.record.audit import AuditLog
 from tasks.record.standing import Standing, Status
 from tasks.review.case import Reviewer
 from tasks.review.cases import find_case, open_case
-from tasks.review.claims import claim
+from tasks.review.claims import claim, escalate
 from tests.contract.visitors import OURS, TOKEN, Clock, browser_of, csrf_of, desk_on, sign_in
 from worker.console.site import create_site
 
@@ -318,6 +318,33 @@ def test_the_case_remembers_whether_its_holder_saw_the_findings_before_taking_a_
     notes = [(line["by"], line["armed"]) for line in case.history if line["event"] == "findings_seen"]
     assert notes == [("ana", True)]
     assert [(view["actor"], view["armed"]) for view in scene.views()] == [("ben", False), ("ana", True), ("ana", False)]
+
+
+def test_what_is_like_a_case_is_named_with_its_findings_and_only_to_who_may_see_it(scene: Scene, unique: str) -> None:
+    surface, same = f"wall-{unique}", "s3://uploads/feed/first <b>.png"
+    about = {"surface": surface, "reused_from": f"{same}@v1"}
+    case_id = scene.held(f"feed/{unique}/a.png", b"a", **about)
+    alike, escalated, other, elsewhere = (
+        scene.held(f"feed/{unique}/{number}.png", b"b", **said)
+        for number, said in enumerate(
+            (
+                {"surface": surface},
+                {"surface": surface},
+                {"surface": surface, "rules": ("labels/Violence/Graphic Violence>=60",)},
+                {"surface": f"another-{unique}"},
+            )
+        )
+    )
+    claim(scene.desk, escalated, Reviewer(name="ben"))
+    escalate(scene.desk, escalated, by="ben", why="what is it?")
+    ana = scene.visitor(role="senior")
+    assert alike not in ana.get(f"/cases/{case_id}").text
+    shown = ask(ana, f"/cases/{case_id}/findings").text
+    named = set(re.findall(r'href="/cases/([^"]+)"', shown))
+    assert named == {alike}
+    assert not {escalated, other, elsewhere} & named
+    assert "/items?uri=s3%3A//uploads/feed/first%20%3Cb%3E.png" in shown
+    assert "<b>" not in shown
 
 
 def test_whoever_may_not_review_sees_no_case_and_who_does_not_hold_it_reads_only(

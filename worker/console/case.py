@@ -14,6 +14,7 @@ from tasks.record.standing import Standing
 from tasks.review.case import Case, CaseStatus
 from tasks.review.rows import Change, change_case, find_case
 from tasks.review.severity import moment
+from worker.console.alike import alike
 from worker.console.door import permits
 from worker.console.insight import history_of, seen_in, told_of_uploader
 from worker.console.pages import is_fragment, page
@@ -50,7 +51,8 @@ def show_findings(request: Request, case_id: str, visitor: Reviewing, armed: Ann
     _note_findings_seen(desk, case, visitor, armed=bool(armed))
     write_view(desk, "view findings", visitor, case, standing, armed=bool(armed))
     seen = seen_in(desk, standing) if standing else None
-    return part_of_page(request, "findings.html", visitor=visitor, title="Findings", case=case, seen=seen)
+    like = alike(desk, case, standing, reviewer=visitor.reviewer)
+    return part_of_page(request, "findings.html", visitor=visitor, title="Findings", case=case, seen=seen, like=like)
 
 
 @router.post("/cases/{case_id}/uploader")
