@@ -15,7 +15,7 @@ CHOSEN = '#decision [name="choice"]:checked'
 @pytest.fixture(scope="module", autouse=True)
 def waiting(console: Console, plain_image: Callable[..., bytes]) -> None:
     """More cases than these tests take."""
-    made = [plain_image(card={"labels": {"Weapons": 75}, "note": f"case {number}"}) for number in range(20)]
+    made = [plain_image(card={"labels": {"Weapons": 75}, "note": f"case {number}"}) for number in range(30)]
     console.cases({f"feed/case{number}.png": body for number, body in enumerate(made)}, uploader="zoe")
 
 

@@ -24,6 +24,7 @@ from tasks.review.case import Case, CaseStatus, Kind, Reviewer
 from tasks.review.cases import find_case, open_case
 from tasks.review.claims import claim_next
 from tasks.review.rows import Change, change_case
+from tests.contract.many_cases import copy_table
 from tests.contract.visitors import OURS, TOKEN, Clock, TestClient, browser_of, csrf_of, desk_on, sign_in
 from worker.console.key_map import ACTIONS
 from worker.console.limits import REMOVALS, Limits
@@ -43,19 +44,8 @@ def shared(cloud: LocalCloud) -> Desk:
 @pytest.fixture
 def desk(shared: Desk, unique: str) -> Iterator[Desk]:
     """A desk with a cases table of its own, so that the next case is one of the test's, and a clock that stands."""
-    dynamodb, like = shared.aws.dynamodb, shared.settings.cases_table
-    table, name = dynamodb.describe_table(TableName=like)["Table"], f"cases-{unique}"
-    indexes: Any = [
-        {each: index[each] for each in ("IndexName", "KeySchema", "Projection")}  # type: ignore[literal-required]
-        for index in table["GlobalSecondaryIndexes"]
-    ]
-    dynamodb.create_table(
-        TableName=name,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=table["AttributeDefinitions"],
-        KeySchema=table["KeySchema"],
-        GlobalSecondaryIndexes=indexes,
-    )
+    dynamodb, name = shared.aws.dynamodb, f"cases-{unique}"
+    copy_table(dynamodb, shared.settings.cases_table, name)
     yield replace(shared, settings=shared.settings.model_copy(update={"cases_table": name}), now=Clock())
     dynamodb.delete_table(TableName=name)
 
@@ -162,6 +152,34 @@ def test_a_case_is_armed_committed_followed_by_the_next_and_taken_back(
     assert ana.post(f"/cases/{first}/undo").headers["location"] == f"/cases/{first}"
     assert at(desk, first).status is CaseStatus.CLAIMED
     assert ana.post(f"/cases/{first}/undo").status_code == 409
+
+
+def test_the_next_case_is_set_aside_while_one_is_decided_and_for_no_longer(
+    desk: Desk, person: Callable[..., Person], held: Held
+) -> None:
+    first, second, third = held("1"), held("2"), held("3")
+    ana, ben = person("ana"), person("ben")
+    ana.post("/next")
+    assert [ana.post(f"/cases/{first}/ahead", htmx=True).status_code for _ in range(2)] == [204, 204]
+    assert (at(desk, second).claimed_by, at(desk, third).status) == ("ana", CaseStatus.OPEN)
+    # Whoever does not hold the case has nothing set aside for it.
+    ben.post(f"/cases/{first}/ahead", htmx=True)
+    assert at(desk, third).status is CaseStatus.OPEN
+    assert ben.post("/next").headers["location"] == f"/cases/{third}"
+    assert isinstance(desk.now, Clock)
+    desk.now.passes(seconds=60)
+    assert ana.rule(first).headers["location"].startswith(f"/cases/{second}?")
+    # Hers as any other from here on.
+    desk.now.passes(seconds=500)
+    assert ana.rule(second, "allow").status_code == 303
+    assert at(desk, second).ruling
+
+    fourth, fifth = held("4"), held("5")
+    assert ana.post("/next").headers["location"] == f"/cases/{fourth}"
+    ana.post(f"/cases/{fourth}/ahead", htmx=True)
+    ben.rule(third)
+    desk.now.passes(seconds=121)
+    assert ben.post("/next").headers["location"] == f"/cases/{fifth}"
 
 
 def test_an_undo_that_comes_too_late_says_so(desk: Desk, person: Callable[..., Person], held: Held) -> None:

@@ -32,9 +32,18 @@
     const text = texts[choice] ?? "";
     notice.textContent = text ? text.replace("{reasons}", says) : choice ? "This sends them no notice of a takedown." : "Choose a decision to see it.";
   };
+  // The next case is set aside while this one is decided, so that it comes at once.
+  let isAhead = false;
+  const ahead = () => {
+    if (isAhead) return;
+    isAhead = true;
+    const headers = { "X-CSRF-Token": document.querySelector('meta[name="csrf"]').content, "HX-Request": "true" };
+    fetch(`/cases/${document.getElementById("case").dataset.case}/ahead`, { method: "POST", headers }).catch(() => {});
+  };
   form.addEventListener("change", (event) => {
     refresh();
     if (event.target.name !== "choice" || !event.target.checked) return;
+    ahead();
     // The findings are shown once somebody has taken a stand.
     document.dispatchEvent(new CustomEvent("modfleet:armed", { detail: { kind: event.target.value } }));
   });
