@@ -72,7 +72,7 @@ def told(home: Path) -> dict[str, Any]:
 
 def test_every_check_of_the_demo_passes(told: dict[str, Any]) -> None:
     assert told["ok"]
-    assert len(told["checks"]) == 15
+    assert len(told["checks"]) == 16
     assert [check for check in told["checks"] if not check["ok"] or check["failures"] or not check["of"]] == []
 
 

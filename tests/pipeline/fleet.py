@@ -260,7 +260,7 @@ class Fleet:
 
     def modfleet(self, *words: str) -> Said:
         """Run `modfleet WORDS` on this fleet's cloud."""
-        return run(self.cloud.child_environment(), *words)
+        return run(self.cloud.child_environment() | {"COLUMNS": "200"}, *words)
 
     # ---- queues ----
 
