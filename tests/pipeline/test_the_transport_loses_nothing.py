@@ -285,7 +285,7 @@ def test_deletes_that_end_in_errors_repeat_no_work(in_process: InProcess, unserv
 
     with hooked(in_process.lines["rescan"].batches.aws.sqs, "before-call.sqs.DeleteMessageBatch", fail):
         in_process.start()
-        until(lambda: all_deleted(unserved), what="an empty queue", within=20)
+        until(lambda: all_deleted(unserved), what="an empty queue")
     assert len(failed) == 4
     assert in_process.runs == Counter(bodies)
 
@@ -313,7 +313,7 @@ def test_deletes_that_partly_fail_repeat_no_work(
         hooked(client, "after-call.sqs.DeleteMessageBatch", tell),
     ):
         in_process.start()
-        until(lambda: all_deleted(unserved), what="an empty queue", within=20)
+        until(lambda: all_deleted(unserved), what="an empty queue")
     assert spared
     assert in_process.runs == Counter(bodies)
 
@@ -342,5 +342,5 @@ def test_a_stop_and_a_start_in_the_middle_of_the_work_repeat_nothing_and_lose_no
         until(partial(in_process.has_run, wanted), what="it has begun")
         in_process.lines["rescan"].stop()
     in_process.start()
-    until(lambda: all_deleted(unserved), what="an empty queue", within=20)
+    until(lambda: all_deleted(unserved), what="an empty queue")
     assert in_process.runs == Counter(bodies)
