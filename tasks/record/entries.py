@@ -21,16 +21,21 @@ def entries_of(standing: Standing) -> tuple[dict[str, Any], ...]:
     # What was done for an earlier decision than a rescan's was told with that.
     told = next((entry["kept"] for entry in reversed(standing.history) if "kept" in entry), ())
     acted = [(f"did:{action}", dict(receipt)) for action, receipt in standing.receipts.items() if action not in told]
+    return (*(_entry(standing, event, said) for event, said in (*decided, *acted)), _end(standing))
+
+
+def _end(standing: Standing) -> dict[str, Any]:
+    """Where it ended, and who had it end there."""
     end = {"status": standing.status.value, "time_to_takedown_ms": standing.time_to_takedown_ms}
     if restoring := standing.restoring:
         said = {"actor": restoring["by"], "at": restoring["at"], "reason": restoring["why"]}
-        return tuple(_entry(standing, event, each) for event, each in (*decided, *acted, ("restore", end | said)))
+        return _entry(standing, "restore", end | said)
     if overruled := standing.overruled:
         verdict = {"tier": overruled["tier"], "rules": overruled["rules"]}
         said = {"actor": overruled["by"], "at": overruled["at"], "reason": overruled["why"], **verdict}
-        return tuple(_entry(standing, event, each) for event, each in (*decided, *acted, ("overrule", end | said)))
-    ended = [("ended", _when(standing) | end | ({"dry_run": True} if standing.dry_run else {}))]
-    return tuple(_entry(standing, event, said) for event, said in (*decided, *acted, *ended))
+        # Somebody may make something else of it later on: a ruling, then an appeal.
+        return _entry(standing, "overrule", end | said, of=overruled["at"])
+    return _entry(standing, "ended", _when(standing) | end | ({"dry_run": True} if standing.dry_run else {}))
 
 
 def command_entry(  # noqa: PLR0913  # who, what, when, why, about what
@@ -68,11 +73,10 @@ def without_texts(reasons: Mapping[str, Any]) -> dict[str, Any]:
     return {name: said for name, said in reasons.items() if name != "texts"}
 
 
-def _entry(standing: Standing, event: str, said: dict[str, Any]) -> dict[str, Any]:
+def _entry(standing: Standing, event: str, said: dict[str, Any], *, of: str = "") -> dict[str, Any]:
+    """`of` tells one of several such events of an item from the others."""
     item = standing.item
-    # What a person makes of it, somebody may make otherwise later on: a ruling, then an appeal.
-    again = f"\0{said['at']}" if "actor" in said and event != "decided" else ""
-    name = f"{item.id}\0{standing.policy_version}\0{event}{again}"
+    name = f"{item.id}\0{standing.policy_version}\0{event}{of}"
     return {
         "entry_id": hashlib.sha256(name.encode()).hexdigest()[:32],
         "event": event,
