@@ -157,17 +157,20 @@ def test_a_case_is_armed_committed_followed_by_the_next_and_taken_back(
 def test_the_next_case_is_set_aside_while_one_is_decided_and_for_no_longer(
     desk: Desk, person: Callable[..., Person], held: Held
 ) -> None:
+    assert isinstance(desk.now, Clock)
     first, second, third = held("1"), held("2"), held("3")
     ana, ben = person("ana"), person("ben")
     ana.post("/next")
+    desk.now.passes(seconds=1)
     assert [ana.post(f"/cases/{first}/ahead", htmx=True).status_code for _ in range(2)] == [204, 204]
     assert (at(desk, second).claimed_by, at(desk, third).status) == ("ana", CaseStatus.OPEN)
     # Whoever does not hold the case has nothing set aside for it.
     ben.post(f"/cases/{first}/ahead", htmx=True)
     assert at(desk, third).status is CaseStatus.OPEN
     assert ben.post("/next").headers["location"] == f"/cases/{third}"
-    assert isinstance(desk.now, Clock)
     desk.now.passes(seconds=60)
+    # Whoever goes to the queue and back goes on with what is in hand.
+    assert ana.post("/next").headers["location"] == f"/cases/{first}"
     assert ana.rule(first).headers["location"].startswith(f"/cases/{second}?")
     # Hers as any other from here on.
     desk.now.passes(seconds=500)

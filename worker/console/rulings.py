@@ -197,9 +197,9 @@ def ruling_of(form: Decision, *, by: str) -> Ruling:
 def next_case(request: Request, visitor: Visitor) -> Case | None:
     """The case that is theirs already, or else the next one, claimed."""
     desk = request.app.state.console.desk
-    for case in claims_of(desk, visitor.name):
+    # What was set aside comes after what is in hand, though its lease ends first.
+    for case in sorted(claims_of(desk, visitor.name), key=lambda case: case.claimed_at):
         with suppress(NotYours):
-            # It may have been set aside for no longer than a decision takes.
             return renew(desk, case.case_id, by=visitor.name)
     return claim_next(desk, visitor.reviewer)
 
