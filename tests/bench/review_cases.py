@@ -15,7 +15,6 @@ import logging
 import statistics
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -27,13 +26,12 @@ import structlog
 
 from deploy.local.aws import client
 from deploy.local.run import LocalCloud
-from tasks.aws.faults import Fault
 from tasks.desk import Desk
 from tasks.record.state import State
 from tasks.review.case import Reviewer
 from tasks.review.claims import claim_next, release
 from tests.contract.many_cases import START, copy_table, row, seed
-from tests.contract.visitors import TOKEN, Clock, browser_of, desk_on, sign_in
+from tests.contract.visitors import TOKEN, Calls, Clock, browser_of, desk_on, sign_in
 from worker.console.site import create_site
 
 SIZES = (1_000, 10_000, 100_000)
@@ -41,20 +39,6 @@ SEVERITIES = ("top", "high", "normal", "low")
 PAGES = ("/", "/dashboard", "/cases/normal-feed-000002")
 TIMES = 60
 BATCH = 500
-
-
-class Calls:
-    """Counts requests."""
-
-    def __init__(self) -> None:
-        self.made = Counter[str]()
-
-    def before(self, call: str) -> None:
-        """One more."""
-        self.made[call] += 1
-
-    def after(self, call: str, *, seconds: float, fault: Fault | None) -> None:
-        """Nothing."""
 
 
 def main() -> None:

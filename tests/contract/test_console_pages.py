@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -17,7 +16,6 @@ import pytest
 
 from config.settings import CONFIG
 from deploy.local.run import LocalCloud
-from tasks.aws.faults import Fault
 from tasks.decide.accounts import Strike
 from tasks.decide.policy_file import parse_policy
 from tasks.item import Item
@@ -30,7 +28,7 @@ from tasks.record.standing import Standing, Status
 from tasks.record.state import State
 from tasks.review.cases import open_case
 from tests.contract.many_cases import copy_table
-from tests.contract.visitors import OURS, TOKEN, Clock, TestClient, browser_of, csrf_of, desk_on, sign_in
+from tests.contract.visitors import OURS, TOKEN, Calls, Clock, TestClient, browser_of, csrf_of, desk_on, sign_in
 from worker.console.board import SECONDS, SLOWLY, Board
 from worker.console.roles import Role
 from worker.console.site import create_site
@@ -40,19 +38,6 @@ from worker.metrics import Registry
 #: What an uploader may call themselves, and their files.
 HOSTILE = '"><script>alert(1)</script>'
 TEXT = (CONFIG / "policy.yaml").read_text("utf-8")
-
-
-class Calls:
-    """Counts the calls of a desk."""
-
-    def __init__(self) -> None:
-        self.made = Counter[str]()
-
-    def before(self, call: str) -> None:
-        self.made[call] += 1
-
-    def after(self, call: str, *, seconds: float, fault: Fault | None) -> None:
-        """Nothing."""
 
 
 @pytest.fixture(scope="module")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-import time
 from types import SimpleNamespace
 from typing import Any
+
+from fleet import until
 
 from deploy.local.ai.batch import Batches
 from deploy.local.ai.cards import Faults
@@ -44,12 +45,11 @@ def request(bucket: str, name: str) -> dict[str, Any]:
 
 
 def ended(clients: SimpleNamespace, arn: str) -> dict[str, Any]:
-    deadline = time.monotonic() + 30
-    while (job := clients.batches.get_model_invocation_job(jobIdentifier=arn))["status"] == "InProgress":
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    found: dict[str, Any] = job
-    return found
+    def job() -> dict[str, Any] | None:
+        found: dict[str, Any] = clients.batches.get_model_invocation_job(jobIdentifier=arn)
+        return None if found["status"] == "InProgress" else found
+
+    return until(job, what=f"the end of {arn}")
 
 
 def output(clients: SimpleNamespace, bucket: str, name: str, arn: str) -> dict[str, dict[str, Any]]:

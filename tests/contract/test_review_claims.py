@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from deploy.local.run import LocalCloud
-from tasks.aws.faults import Fault
 from tasks.desk import Desk
 from tasks.review.case import Case, CaseStatus, Reviewer
 from tasks.review.cases import COUNTED, find_case, in_order, waiting, workload
@@ -20,26 +19,13 @@ from tasks.review.claims import NotYours, claim, claim_next, claims_of, escalate
 from tasks.review.figures import figures, rulings_in
 from tasks.review.rows import BadCursor
 from tests.contract.many_cases import START, copy_table, row, seed
-from tests.contract.visitors import Clock, desk_on
+from tests.contract.visitors import Calls, Clock, desk_on
 from worker import families
 from worker.metrics import Registry
 from worker.reviewing import ENOUGH, Reviewing
 
 ANA, BEN, EVA = (Reviewer(name=name) for name in ("ana", "ben", "eva"))
 SENIOR = Reviewer(name="zoe", senior=True)
-
-
-@dataclass
-class Calls:
-    """Counts calls by operation."""
-
-    of: dict[str, int] = field(default_factory=dict)
-
-    def before(self, call: str) -> None:
-        self.of[call] = self.of.get(call, 0) + 1
-
-    def after(self, call: str, *, seconds: float, fault: Fault | None) -> None:
-        pass
 
 
 @pytest.fixture(scope="module")
@@ -181,7 +167,7 @@ def test_claims_pages_and_counts_cost_the_same_whatever_waits(desk: Desk) -> Non
     def cost(work: Callable[[Desk], Any]) -> tuple[dict[str, int], Any]:
         calls = Calls()
         aws = desk.aws.guarded((calls,))
-        return calls.of, work(replace(desk, aws=aws))
+        return calls.made, work(replace(desk, aws=aws))
 
     def claimed_and_released(desk: Desk) -> None:
         case = claim_next(desk, ANA)

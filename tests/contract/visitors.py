@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from deploy.local.run import LocalCloud
+from tasks.aws.faults import Fault
 from tasks.desk import Desk
 from tasks.record.audit import AuditLog
 from tasks.record.state import State
@@ -36,6 +38,19 @@ class Clock:
 
     def passes(self, **time: float) -> None:
         self.now += timedelta(**time)
+
+
+@dataclass
+class Calls:
+    """A guard that counts the tries of every call."""
+
+    made: Counter[str] = field(default_factory=Counter)
+
+    def before(self, call: str) -> None:
+        self.made[call] += 1
+
+    def after(self, call: str, *, seconds: float, fault: Fault | None) -> None:
+        pass
 
 
 def desk_on(cloud: LocalCloud, now: Callable[[], datetime]) -> Desk:

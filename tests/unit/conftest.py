@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,6 +17,10 @@ from moto import mock_aws
 
 from config.settings import Settings
 from tasks.aws.session import Aws, connect
+from tasks.decide.policy_file import parse_policy
+from tasks.desk import Desk
+from tasks.record.audit import AuditLog
+from tasks.record.state import State
 
 ANSWERS = Path(__file__).parents[1] / "fixtures" / "answers"
 
@@ -75,6 +80,24 @@ def items_table(moto_aws: Aws, settings: Settings) -> str:
         ],
     )
     return settings.items_table
+
+
+@pytest.fixture
+def desk_at(moto_aws: Aws, settings: Settings, items_table: str) -> Callable[[Callable[[], datetime]], Desk]:
+    """Make a desk with such a clock, under the shipped policy, on an AWS that has an items table and nothing else."""
+
+    def make(now: Callable[[], datetime]) -> Desk:
+        return Desk(
+            aws=moto_aws,
+            settings=settings,
+            policy=parse_policy(settings.policy_file.read_text("utf-8")),
+            prompt="",
+            state=State(moto_aws, items_table),
+            audit=AuditLog(moto_aws, bucket=settings.audit_bucket, writer="w", now=now),
+            now=now,
+        )
+
+    return make
 
 
 @pytest.fixture

@@ -13,15 +13,12 @@ from structlog.testing import capture_logs
 
 from config.settings import Settings
 from tasks.aws.session import Aws
-from tasks.decide.policy_file import parse_policy
 from tasks.desk import Desk
 from tasks.intake.message import VideoCheck, read_message, write_video_check
 from tasks.item import Item
 from tasks.moderation import handle, worst
 from tasks.outcome import DENIED_RETRY, Done, Outcome, Parked, Retry, Skipped
-from tasks.record.audit import AuditLog
 from tasks.record.standing import Status
-from tasks.record.state import State
 
 EVENTS = Path(__file__).parents[1] / "fixtures" / "events"
 NOW = datetime(2026, 1, 2, 3, 4, 6, tzinfo=UTC)
@@ -55,20 +52,12 @@ def test_a_parked_message_tells_every_reason() -> None:
 
 
 @pytest.fixture
-def desk(moto_aws: Aws, settings: Settings, items_table: str) -> Desk:
+def desk(desk_at: Callable[..., Desk], moto_aws: Aws, settings: Settings) -> Desk:
     """A desk on an AWS that has the buckets, the table and the video queue, and nothing in them."""
     for bucket in (settings.uploads_bucket, settings.quarantine_bucket, settings.audit_bucket):
         moto_aws.s3.create_bucket(Bucket=bucket)
     moto_aws.sqs.create_queue(QueueName="video")
-    return Desk(
-        aws=moto_aws,
-        settings=settings,
-        policy=parse_policy(settings.policy_file.read_text("utf-8")),
-        prompt="",
-        state=State(moto_aws, items_table),
-        audit=AuditLog(moto_aws, bucket=settings.audit_bucket, writer="w", now=lambda: NOW),
-        now=lambda: NOW,
-    )
+    return desk_at(lambda: NOW)
 
 
 def items_of(body: str) -> list[Item]:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from config.prices import parse_prices
-from config.settings import Settings
-from tasks.aws.session import Aws
-from tasks.decide.policy_file import parse_policy
 from tasks.desk import Desk
 from tasks.detect.kind import Kind
-from tasks.record.audit import AuditLog
-from tasks.record.state import State
 from tasks.rescan.allowance import Allowance, dearest
 from tasks.rescan.run import Brief, Run
 from tasks.rescan.run_rows import Runs
@@ -22,17 +19,9 @@ AT = datetime(2026, 11, 1, tzinfo=UTC)
 
 
 @pytest.fixture
-def desk(moto_aws: Aws, settings: Settings, items_table: str) -> Desk:
-    return Desk(
-        aws=moto_aws,
-        settings=settings,
-        policy=parse_policy(settings.policy_file.read_text("utf-8")),
-        prompt="x" * 3_000,
-        state=State(moto_aws, items_table),
-        audit=AuditLog(moto_aws, bucket="audit", writer="w", now=lambda: AT),
-        now=lambda: AT,
-        prices=parse_prices(settings.prices_file.read_text("utf-8")),
-    )
+def desk(desk_at: Callable[..., Desk]) -> Desk:
+    desk = desk_at(lambda: AT)
+    return replace(desk, prompt="x" * 3_000, prices=parse_prices(desk.settings.prices_file.read_text("utf-8")))
 
 
 def started(desk: Desk, *, usd: float | None) -> Run:

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from config.settings import Settings
-from tasks.aws.session import Aws
-from tasks.decide.policy_file import parse_policy
 from tasks.desk import Desk
 from tasks.detect.kind import Kind
 from tasks.item import Item
-from tasks.record.audit import AuditLog
 from tasks.record.standing import Standing, Status
-from tasks.record.state import State
 from tasks.rescan.classify import Way, classify
 from tasks.rescan.sample import Counted, draw, planned, survey, thin
 from tasks.rescan.subject import Partition, Subject
@@ -31,16 +26,8 @@ OTHER = "sha256:000000000000"
 
 
 @pytest.fixture
-def desk(moto_aws: Aws, settings: Settings, items_table: str) -> Desk:
-    return Desk(
-        aws=moto_aws,
-        settings=settings,
-        policy=parse_policy(settings.policy_file.read_text("utf-8")),
-        prompt="",
-        state=State(moto_aws, items_table),
-        audit=AuditLog(moto_aws, bucket=settings.audit_bucket, writer="w", now=lambda: NOON),
-        now=lambda: NOON,
-    )
+def desk(desk_at: Callable[..., Desk]) -> Desk:
+    return desk_at(lambda: NOON)
 
 
 @dataclass(frozen=True, slots=True)
