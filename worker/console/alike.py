@@ -20,6 +20,8 @@ class Alike:
 
     #: `s3://BUCKET/KEY` of the upload with the same bytes that was looked at first; empty where there was none.
     same_bytes: str
+    #: Of that upload: others may have come under its key since.
+    version: str
     #: Others that wait for one of the case's reasons, what is due first first.
     cases: tuple[Case, ...]
 
@@ -30,12 +32,8 @@ class Alike:
 
 def alike(desk: Desk, case: Case, standing: Standing | None, *, reviewer: Reviewer) -> Alike:
     """What is like a case among what a reviewer may see: one Query, however much waits. Raises Fault."""
-    page = waiting(desk, case.severity, surface=case.surface, escalated=case.escalated) if case.surface else None
+    there = waiting(desk, case.severity, surface=case.surface, escalated=case.escalated).cases if case.surface else ()
     rules = set(case.rules)
-    found = (
-        one
-        for one in (page.cases if page else ())
-        if one.case_id != case.case_id and rules & set(one.rules) and reviewer.may_see(one)
-    )
-    same = standing.reused_from.rpartition("@")[0] if standing else ""
-    return Alike(same_bytes=same, cases=tuple(islice(found, MOST)))
+    found = (one for one in there if one.case_id != case.case_id and rules & set(one.rules) and reviewer.may_see(one))
+    same, _, version = standing.reused_from.rpartition("@") if standing else ("", "", "")
+    return Alike(same_bytes=same, version=version, cases=tuple(islice(found, MOST)))
