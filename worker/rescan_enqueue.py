@@ -45,7 +45,7 @@ def enqueue(desk: Desk, run: Run, *, threads: int = THREADS, tell: Tell) -> Run:
     """
     desk = replace(desk, rescan=run)
     stop, source = threading.Event(), source_of(run.source, desk)
-    waits = Waits(behind=Behind(desk, run), stop=stop, idle=stop.wait, pace=Pace(run.rate, sleep=stop.wait))
+    waits = Waits(behind=Behind(desk, run), stop=stop, idle=stop.wait, pace=Pace(run.rate))
     each = [
         Enqueuer(
             desk=desk,

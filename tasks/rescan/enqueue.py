@@ -162,7 +162,7 @@ class Enqueuer:
                 # Paused, ended, or another enqueuer has sent the last that might be: the run says which.
                 continue
             self._send([chunk.body for chunk in step.chunks])
-            self.waits.pace.take(step.items)
+            self.waits.pace.take(step.items, sleep=partial(self._sleep_on, part))
             return part, True
 
     def _step(self, run: Run, part: Part, found: Sequence[tuple[Read, Sorted]]) -> Step:
@@ -228,8 +228,20 @@ class Enqueuer:
             raise NotNow(f"there is no rescan {self.run_id}; `modfleet rescan list` names those that were started")
         return run
 
+    def _sleep_on(self, part: Part, seconds: float) -> None:
+        """Wait for as long as that, and keep the part: whoever took it would send the same again. Raises Lost."""
+        while seconds > 0 and not self.waits.stop.is_set():
+            self._idle(seconds)
+            seconds -= self._turn
+            self._parts.renew(part, now=self.desk.now())
+
     def _idle(self, seconds: float = LOOK_SECONDS) -> None:
-        self.waits.idle(min(seconds, self.lease_seconds / 3))
+        self.waits.idle(min(seconds, self._turn))
+
+    @property
+    def _turn(self) -> float:
+        """Seconds without a lease being renewed, at most."""
+        return self.lease_seconds / 3
 
 
 def _why_wait(run: Run) -> str:

@@ -58,16 +58,15 @@ class Notice:
         return len(self.restricted) + len(self.lifted)
 
 
-def send_notices(desk: Desk, run: Run) -> int:
-    """Tell each uploader whose items a run has restricted, or let go of; returns how many notices went out.
+def send_notices(desk: Desk, run: Run) -> Iterator[bool]:
+    """Tell each uploader whose items a run has restricted, or let go of, one notice a step: whether it went out.
 
     One to each, or several where one message cannot hold it all. Interrupted, the next call goes on behind the last
     uploader who was told; a notice that goes out twice has the same `notice_id`. Raises Fault.
     """
-    sent = 0
     for _, theirs in groupby(to_tell(desk, run.id), key=lambda told: told.who):
-        sent += sum(_send(desk, run, notice, last) for notice, last in _notices(desk, run, theirs))
-    return sent
+        for notice, last in _notices(desk, run, theirs):
+            yield _send(desk, run, notice, last)
 
 
 def _notices(desk: Desk, run: Run, theirs: Iterator[Told]) -> Iterator[tuple[Notice, Told]]:
@@ -88,11 +87,11 @@ def _notices(desk: Desk, run: Run, theirs: Iterator[Told]) -> Iterator[tuple[Not
         yield notice, last
 
 
-def _send(desk: Desk, run: Run, notice: Notice, last: Told) -> int:
+def _send(desk: Desk, run: Run, notice: Notice, last: Told) -> bool:
     if notice.items:
         publish(desk, _message(run, notice, last))
     note_told(desk, run.id, last)
-    return 1 if notice.items else 0
+    return bool(notice.items)
 
 
 def _message(run: Run, notice: Notice, last: Told) -> dict[str, Any]:

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
 from config.lanes import LANES
+from tasks.desk import Desk
 from tasks.intake.message import NotAMessage, read_message
 from tasks.rescan.behind import Live, why_behind
 from tasks.rescan.chunk import BILLED_BYTES, MOST_TO_DETECT, Chunk, packed, write_chunk
+from tasks.rescan.enqueue import Enqueuer, Waits
+from tasks.rescan.leases import Partitions
 from tasks.rescan.order import ORDERS, band_of, banded, bands, unbanded
 from tasks.rescan.pace import Pace
+from tasks.rescan.run import Brief
+from tasks.rescan.run_rows import Runs
 from tasks.rescan.subject import Partition, Subject
 from worker.fleet import Depth, view_of
 from worker.heartbeat import Heartbeat, LaneBeat
@@ -130,14 +137,55 @@ def test_no_more_objects_are_sent_in_a_second_than_may_be() -> None:
         slept.append(round(seconds, 6))
         now[0] += seconds
 
-    pace = Pace(10.0, clock=lambda: now[0], sleep=sleep)
-    pace.take(20)
-    pace.take(5)
+    pace = Pace(10.0, clock=lambda: now[0])
+    pace.take(20, sleep=sleep)
+    pace.take(5, sleep=sleep)
     now[0] += 60.0  # what was not sent then is not sent on top of what may be now
-    pace.take(10)
+    pace.take(10, sleep=sleep)
     assert slept == [2.0, 0.5, 1.0]
-    Pace(None, sleep=sleep).take(10**9)
+    Pace(None).take(10**9, sleep=sleep)
     assert len(slept) == 3
+
+
+@dataclass(frozen=True)
+class Nine:
+    """A source of nine objects in one part."""
+
+    name: str = "nine"
+    spec: Mapping[str, Any] = field(default_factory=dict)
+
+    def requests(self, items: int) -> dict[str, float]:
+        return {"s3.ListObjectsV2": float(items)}
+
+    def partitions(self) -> Iterator[Partition]:
+        yield Partition(id="p0", spec={})
+
+    def read(self, partition: Partition, *, after: str = "") -> Iterator[tuple[Subject, str]]:
+        for number in range(int(after or -1) + 1, 9):
+            yield Subject(bucket="uploads-example", key=f"{partition.id}/{number}", etag="e", size=1), str(number)
+
+
+def test_nobody_takes_a_part_from_whoever_waits_for_its_pace(desk_at: Callable[..., Desk], items_table: str) -> None:
+    now, free = [NOON], list[object]()
+    desk = desk_at(lambda: now[0])
+    url = desk.aws.sqs.create_queue(QueueName="rescan")["QueueUrl"]
+    desk = replace(desk, settings=desk.settings.model_copy(update={"rescan_queue_url": url}))
+    run = Runs(desk.aws, items_table).start(Brief(source={}, policy_version="p", rate=0.05), at=NOON)
+    other = Partitions(aws=desk.aws, table=items_table, run_id=run.id, me="other", seconds=30.0)
+
+    def idle(seconds: float) -> None:
+        now[0] += timedelta(seconds=seconds)
+        free.append(other.take(now=now[0]))
+
+    def clock() -> float:
+        return (now[0] - NOON).total_seconds()
+
+    # Three objects in a minute; a lease lasts for half of that.
+    waits = Waits(idle=idle, pace=Pace(0.05, clock=clock))
+    one = Enqueuer(desk=desk, run_id=run.id, source=Nine(), me="one", lease_seconds=30.0, window=3, waits=waits)
+    ended = one.run()
+    assert (ended.enqueued, ended.chunks, now[0] - NOON) == (9, 3, timedelta(minutes=3))
+    assert free == [None] * 18
 
 
 def test_what_workers_and_queues_tell_is_what_a_rescan_waits_for() -> None:

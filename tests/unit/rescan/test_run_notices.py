@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from config.settings import Settings
-from tasks.aws.session import Aws
-from tasks.decide.policy_file import parse_policy
 from tasks.desk import Desk
 from tasks.item import Item
-from tasks.record.audit import AuditLog
 from tasks.record.standing import Standing, Status
-from tasks.record.state import State
+from tasks.rescan.ending import end_if_over
+from tasks.rescan.leases import Partitions
 from tasks.rescan.run import Brief, Run
 from tasks.rescan.run_notices import MOST_BYTES, send_notices
 from tasks.rescan.run_rows import Runs
@@ -49,16 +47,8 @@ class Topic:
 
 
 @pytest.fixture
-def desk(moto_aws: Aws, settings: Settings, items_table: str) -> Desk:
-    return Desk(
-        aws=moto_aws,
-        settings=settings,
-        policy=parse_policy(settings.policy_file.read_text("utf-8")),
-        prompt="",
-        state=State(moto_aws, items_table),
-        audit=AuditLog(moto_aws, bucket="audit", writer="w", now=lambda: AT),
-        now=lambda: AT,
-    )
+def desk(desk_at: Callable[..., Desk]) -> Desk:
+    return desk_at(lambda: AT)
 
 
 def judged(desk: Desk, run: Run, uploader: str, number: int, **more: Any) -> Standing:
@@ -73,7 +63,7 @@ def judged(desk: Desk, run: Run, uploader: str, number: int, **more: Any) -> Sta
 
 
 def sent(desk: Desk, run: Run, topic: Topic) -> int:
-    return send_notices(replace(desk, aws=replace(desk.aws, sns=topic)), run)
+    return sum(send_notices(replace(desk, aws=replace(desk.aws, sns=topic)), run))
 
 
 def test_each_uploader_is_told_of_everything_once_wherever_it_is_interrupted(desk: Desk) -> None:
@@ -99,6 +89,30 @@ def test_each_uploader_is_told_of_everything_once_wherever_it_is_interrupted(des
     assert {one["texts"][0]["en"] for one in by_id.values() if one["restricted"]} == {"hidden"}
     assert all(len(json.dumps(one)) < 256 * 1024 * 2 for one in by_id.values())
     assert sent(desk, run, Topic()) == 0
+
+
+def test_a_run_is_ended_by_one_however_long_its_notices_take(desk: Desk, items_table: str) -> None:
+    desk.aws.s3.create_bucket(Bucket=desk.settings.audit_bucket)
+    runs, clock, others = Runs(desk.aws, items_table), [AT], list[bool]()
+    run = runs.start(Brief(source={}, policy_version="p"), at=AT)
+    Partitions(aws=desk.aws, table=items_table, run_id=run.id, me="me", seconds=60.0).divide((), now=AT)
+    assert runs.all_sent(run.id)
+    for number in range(5):
+        judged(desk, run, "ana", number)
+
+    class Slow(Topic):
+        """Each notice takes most of the lease; meanwhile somebody else asks whether the run is over."""
+
+        def publish(self, **said: Any) -> dict[str, Any]:
+            clock[0] += timedelta(seconds=0.7 * desk.lease_seconds)
+            others.append(end_if_over(replace(desk, now=lambda: clock[0]), run.id))
+            return super().publish(**said)
+
+    topic = Slow()
+    assert end_if_over(replace(desk, now=lambda: clock[0], aws=replace(desk.aws, sns=topic)), run.id)
+    assert others == [False] * 3
+    assert len(topic.notices) == 3
+    assert [found.state for found in runs.all()] == ["done"]
 
 
 def test_an_item_that_comes_after_the_end_needs_a_notice_of_its_own(desk: Desk) -> None:
