@@ -25,7 +25,6 @@ from worker.backtest import cell
 from worker.console.wording import lasting
 from worker.cost import dollars
 from worker.plot import printable
-from worker.rescan_page import page
 from worker.terminal import WRONG, AsJson, open_desk, print_json, stop
 
 #: Flips on the screen, and in `--json` and the page; the CSV has all.
@@ -34,7 +33,10 @@ COLUMNS = ("location", "version", "surface", "old", "new", "direction", "causes"
 
 RunId = Annotated[str, typer.Argument(help="As `modfleet rescan list` shows it; the newest where none is named.")]
 Csv = Annotated[Path | None, typer.Option("--csv", dir_okay=False, help="Also write every flip to this file.")]
-Html = Annotated[Path | None, typer.Option("--html", dir_okay=False, help="Also write one page with plots.")]
+Html = Annotated[
+    Path | None,
+    typer.Option("--html", dir_okay=False, help="Also write one page with plots; needs the extra `console`."),
+]
 
 
 def report(run_id: RunId = "", *, to_csv: Csv = None, to_html: Html = None, as_json: AsJson = False) -> None:
@@ -44,6 +46,7 @@ def report(run_id: RunId = "", *, to_csv: Csv = None, to_html: Html = None, as_j
     than it had: `done` was acted on, `held` waits for a person instead, `left` is only counted (without --act). All of
     it is read from the run's own rows; no detector is asked.
     """
+    page = _page() if to_html else None
     desk = open_desk(in_force=False)
     try:
         run = _run(desk, run_id)
@@ -52,7 +55,7 @@ def report(run_id: RunId = "", *, to_csv: Csv = None, to_html: Html = None, as_j
     except Fault as fault:
         stop(str(fault), code=WRONG)
     now = desk.now()
-    if to_html:
+    if to_html and page:
         _write(to_html, page(told, flips, now=now))
     if as_json:
         print_json(told.summary(now) | {"listed": [row(flip) for flip in flips]})
@@ -136,6 +139,16 @@ def cost_against_plan(run: Run) -> str:
         span = f" ({dollars(foreseen['low'])} to {dollars(foreseen['high'])})"
         said += f"; planned {dollars(foreseen['expected'])}{span}"
     return said + (f", at most {dollars(run.max_cost_usd)}" if run.max_cost_usd is not None else "")
+
+
+def _page() -> Callable[..., str]:
+    """What draws the page; ends the command where it is not installed, before anything is read."""
+    try:
+        # Installed where there is a console: workers need none of it.
+        from worker.rescan_page import page  # noqa: PLC0415
+    except ModuleNotFoundError as missing:
+        stop(f"the page needs {missing.name}: pip install 'modfleet[console]'")
+    return page
 
 
 def _run(desk: Desk, run_id: str) -> Run:
