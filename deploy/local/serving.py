@@ -1,4 +1,4 @@
-"""How each local server lives: bound to 127.0.0.1, announced by one line, ended by a signal or by its parent's end."""
+"""How each local server lives: bound at once, announced by one line, ended by a signal or by its parent's end."""
 
 from __future__ import annotations
 

@@ -19,7 +19,10 @@ from config.settings import Settings
 from worker.cli import app
 
 ROOT = Path(__file__).parents[2]
-PAGES = [*(page for page in sorted(ROOT.glob("*.md")) if page.name != "CHANGELOG.md"), ROOT / "deploy" / "runbook.md"]
+PAGES = [
+    *(page for page in sorted(ROOT.glob("*.md")) if page.name != "CHANGELOG.md"),
+    *(ROOT / "deploy" / name for name in ("localstack.md", "runbook.md")),
+]
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
 TARGETS = set(re.findall(r"^([a-z][a-z-]*):", MAKEFILE, re.MULTILINE))
 #: Variables of the local cloud, which config/settings.py does not read.
