@@ -18,6 +18,9 @@ from deploy.local.asgi import LOOPBACK, App
 
 #: Long polls in flight are cut off after this many seconds at the end.
 GRACE = 1
+#: A connection that is idle is kept for longer than anybody's pause: closed while a request is on its way, it would
+#: look like a request that was dropped. (uvicorn's own is 5.)
+KEPT = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,7 @@ class _Server(uvicorn.Server):
                 server_header=False,
                 lifespan="on" if site.lifespan else "off",
                 timeout_graceful_shutdown=GRACE,
+                timeout_keep_alive=KEPT,
             )
         )
         self.up = asyncio.Event()
