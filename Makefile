@@ -7,7 +7,7 @@ RUN := $(BIN)/python -m deploy.local
 TEMPLATES = $(shell grep -l AWSTemplateFormatVersion deploy/*.yaml)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up cloud test chaos localstack-test bench check checkov fmt lint types lock release image sbom clean
+.PHONY: help setup demo up cloud test chaos long localstack-test bench check checkov fmt lint types lock release image sbom clean
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -25,7 +25,8 @@ bench: $(VENV)/.dev ## measure speed and cost beside stock Celery and a boto3 lo
 	@$(BIN)/python -m tests.bench $(if $(QUICK),--quick)
 chaos: $(VENV)/.dev ## kill workers and break AWS in every way, and count what was lost: nothing (15 minutes)
 	@$(BIN)/python -m pytest tests/chaos -m "chaos or not chaos" $(T)
-	@$(if $(T),true,$(BIN)/python -m pytest tests/pipeline tests/contract -m chaos)
+long: $(VENV)/.dev ## prove the same of more: every kind of bucket, kills after every write, 20,000 rescanned (LONGMIN minutes)
+	@$(BIN)/python -m pytest tests/pipeline tests/contract -m long $(T)
 localstack-test: $(VENV)/.dev ## run the pipeline tests on whatever AWS_ENDPOINT_URL names (deploy/localstack.md says how, and what is skipped)
 	@[ -n "$$AWS_ENDPOINT_URL" ] || { echo "AWS_ENDPOINT_URL names no endpoint: docker compose -f deploy/compose.yaml up -d localstack; AWS_ENDPOINT_URL=http://127.0.0.1:4566 make $@" >&2; exit 2; }
 	@MODFLEET_TEST_ENDPOINT="$$AWS_ENDPOINT_URL" $(BIN)/python -m pytest --timeout 1800 $(or $(T),tests/pipeline)

@@ -19,6 +19,7 @@ from deploy.local.aws import KEY, client
 from deploy.local.edge import Edge
 from deploy.local.outside import Front
 from deploy.local.provision import provision
+from deploy.local.ranges import SlicesVersions
 from deploy.local.serving import Site, bind, serve
 
 #: CloudFront's CreateInvalidation, https://docs.aws.amazon.com/cloudfront/latest/APIReference/API_CreateInvalidation.html
@@ -95,7 +96,7 @@ async def run(place: Place, *, until_eof: bool) -> None:
     front = f"http://{LOOPBACK}:{bound.getsockname()[1]}"
     endpoint = place.endpoint or front
     edge = Edge(client("s3", endpoint, key=place.key))
-    ours: App = PurgesEdge(ministack(bound.getsockname()[1]), edge)
+    ours: App = PurgesEdge(SlicesVersions(ministack(bound.getsockname()[1])), edge)
     cloud = Site(Front(place.endpoint, ours) if place.endpoint else ours, bound, lifespan=True)
     public = Site(edge, bind(place.edge_port, host=place.host))
 

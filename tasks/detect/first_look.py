@@ -22,7 +22,16 @@ from tasks.detect.finding import Finding
 from tasks.detect.image import look_at_image, look_at_views
 from tasks.detect.job import Job, start_job
 from tasks.detect.kind import Kind, kind_of, unreadable
-from tasks.detect.opening import HEAD_BYTES, INDEX_BYTES, Opening, index_beyond, pack
+from tasks.detect.opening import (
+    HEAD_BYTES,
+    INDEX_BYTES,
+    LENGTH_BYTES,
+    Opening,
+    index_at,
+    index_beyond,
+    pack,
+    seconds_by,
+)
 from tasks.detect.picture import View
 from tasks.intake.upload import get_whole, open_upload
 from tasks.item import Item
@@ -107,6 +116,18 @@ def read_opening(desk: Desk, item: Item) -> Opening:
         return Opening(size=item.size, head=head)
     index = _bytes(desk, item, index_at, INDEX_BYTES)
     return Opening(size=item.size, head=head, index_at=index_at, index=index)
+
+
+def seconds_of(desk: Desk, item: Item, head: bytes) -> float | None:
+    """How long a video says that it is, by its index, of which 48 bytes are read; None where it does not say.
+
+    Raises Gone, Moved.
+    """
+    at = index_at(head, size=item.size)
+    if at is None:
+        return None
+    index = head[at : at + LENGTH_BYTES]
+    return seconds_by(index if len(index) == LENGTH_BYTES else _bytes(desk, item, at, LENGTH_BYTES))
 
 
 def _bytes(desk: Desk, item: Item, at: int, most: int) -> bytes:

@@ -17,7 +17,12 @@ INDEX_BYTES = 4 * 1024 * 1024
 #: Shows frames of an opening: the converter of videos.
 COMMAND = (sys.executable, "-P", "-m", "tasks.detect.frames")
 
-_INDEX = b"moov"
+#: Bytes of an index that hold what says how long the video is.
+LENGTH_BYTES = 48
+
+_INDEX, _HEADER = b"moov", b"mvhd"
+#: By the version of a movie header: its units a second, and its length, behind two dates.
+_HEADERS = {0: struct.Struct(">8xII"), 1: struct.Struct(">16xIQ")}
 #: The video's size, the length of its first piece, and where the second piece stands.
 _FRAME = struct.Struct(">QQQ")
 _SHORT, _LONG = 8, 16
@@ -53,14 +58,38 @@ def projector(
     )
 
 
-def index_beyond(head: bytes, *, size: int) -> int | None:
-    """Where the index of a video stands if not within its first bytes; None if it does, or where none is to be seen."""
+def index_at(head: bytes, *, size: int) -> int | None:
+    """Where the index of a video stands, within its first bytes or behind them; None where none is to be seen."""
     end = 0
     for at, kind, length in _boxes(head, size=size):
-        end = at + length
         if kind == _INDEX:
-            return None
+            return at
+        end = at + length
     return end if end and len(head) <= end < size else None
+
+
+def index_beyond(head: bytes, *, size: int) -> int | None:
+    """Where the index of a video stands if not within its first bytes; None if it does, or where none is to be seen."""
+    at = index_at(head, size=size)
+    return at if at is not None and at >= len(head) else None
+
+
+def seconds_by(index: bytes) -> float | None:
+    """How long a video is by the beginning of its index (`LENGTH_BYTES`); None where that does not say.
+
+    A movie header comes first: its version, two dates, its units a second, and its length in them.
+    https://developer.apple.com/documentation/quicktime-file-format/movie_header_atom
+    """
+    header = index[_SHORT:]
+    if index[4:_SHORT] != _INDEX or header[4:_SHORT] != _HEADER or len(header) < LENGTH_BYTES - _SHORT:
+        return None
+    version, fields = header[_SHORT], _HEADERS.get(header[_SHORT])
+    if fields is None:
+        return None
+    units, length = fields.unpack_from(header, _SHORT + 4)
+    # All ones: the writer could not tell. Nothing: a film in fragments, each of which has a length of its own.
+    unknown = not units or not length or length == (2**64 - 1 if version else 2**32 - 1)
+    return None if unknown else float(length / units)
 
 
 def pack(opening: Opening) -> bytes:

@@ -7,8 +7,9 @@ from dataclasses import replace
 from functools import partial
 
 from tasks.at_once import on_their_own
-from tasks.aws.faults import Gone
+from tasks.aws.faults import Gone, Moved
 from tasks.desk import Desk
+from tasks.detect.first_look import seconds_of
 from tasks.detect.kind import Kind, kind_of
 from tasks.intake.upload import open_upload
 from tasks.record.standing import Standing
@@ -76,10 +77,11 @@ def _costed(shift: Shift, task: Task) -> tuple[Task, int]:
         return task, 0
     try:
         upload = open_upload(desk.aws, item)
-    except Gone:
+        kind, surface = kind_of(upload.head, size=item.size), desk.policy.surface_of(item)
+        seconds = (seconds_of(desk, item, upload.head) or 0.0) if kind is Kind.VIDEO else 0.0
+    except (Gone, Moved):
         return task, 0
-    kind, surface = kind_of(upload.head, size=item.size), desk.policy.surface_of(item)
-    cost = dearest(desk, kind=kind, size=item.size, surface=surface, caption=len(upload.caption))
+    cost = dearest(desk, kind=kind, size=item.size, surface=surface, caption=len(upload.caption), seconds=seconds)
     return replace(task, is_video=kind is Kind.VIDEO), cost
 
 

@@ -135,10 +135,11 @@ class Allowance:
         )
 
 
-def dearest(desk: Desk, *, kind: Kind, size: int, surface: Surface, caption: int = 0) -> int:
+def dearest(desk: Desk, *, kind: Kind, size: int, surface: Surface, caption: int = 0, seconds: float = 0) -> int:
     """Millionths of a dollar that a look at an item can cost at most, by its kind, its bytes, and its caption's length.
 
-    A video by the lowest bitrate that anybody watches: nothing but its end tells how long it is.
+    A video by its `seconds`, as far as it says so, or by the lowest bitrate that anybody watches: what it says may be
+    a lie, and a video of few bytes may be long.
     """
     prices, settings = desk.prices, desk.settings
     picture = {"rekognition.DetectModerationLabels": 1.0}
@@ -150,7 +151,7 @@ def dearest(desk: Desk, *, kind: Kind, size: int, surface: Surface, caption: int
         usd += frames * prices.cost(picture)
         usd += _of_words(desk, frames * LETTERING, surface) if surface.text_in_images else 0.0
     elif kind is Kind.VIDEO:
-        minutes = max(1, math.ceil(size * 8 / LOWEST_BITRATE / 60))
+        minutes = max(1, math.ceil(max(seconds, size * 8 / LOWEST_BITRATE) / 60))
         frames = settings.first_look_frames if surface.first_look != "none" else 0
         usd += prices.cost({"video-minute": float(minutes)}) + frames * prices.cost(picture)
     elif kind in (Kind.TEXT, Kind.POST):

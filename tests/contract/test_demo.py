@@ -150,7 +150,7 @@ def test_a_folder_that_shows_nothing_is_one_clear_line(folder: str, why: str, tm
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs process file descriptors")
-@pytest.mark.parametrize("said", ["a real worker", pytest.param("a local cloud", marks=pytest.mark.chaos)])
+@pytest.mark.parametrize("said", ["a real worker", pytest.param("a local cloud", marks=pytest.mark.long)])
 def test_ctrl_c_ends_everything(said: str, tmp_path: Path) -> None:
     demo = subprocess.Popen(_command(), cwd=tmp_path, env=_environment(), stdout=subprocess.PIPE, text=True)
     assert demo.stdout is not None

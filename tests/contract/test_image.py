@@ -108,7 +108,7 @@ def built() -> Iterator[Built]:
         shutil.rmtree(home)
 
 
-@pytest.mark.chaos
+@pytest.mark.long
 @pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("unshare"), reason="mounts, so it needs root on Linux")
 class TestWhereNothingCanBeWritten:
     """One build for all of them."""

@@ -96,7 +96,7 @@ def upload(media: SimpleNamespace, unique: str) -> Callable[[int], tuple[str, by
 
 @pytest.mark.parametrize(
     "fail_rate",
-    [pytest.param(None, id="nobody listens"), pytest.param(1.0, id="nothing but errors", marks=pytest.mark.chaos)],
+    [pytest.param(None, id="nobody listens"), pytest.param(1.0, id="nothing but errors", marks=pytest.mark.long)],
 )
 def test_uploads_of_an_outage_are_all_decided_after_it_and_none_has_burnt_its_attempts(
     outage: Outage, upload: Callable[[int], tuple[str, bytes]], fail_rate: float | None

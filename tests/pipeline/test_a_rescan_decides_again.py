@@ -123,7 +123,7 @@ def test_every_way_from_a_tier_to_another_ends_as_a_full_re_moderation_would(uns
 
 
 @pytest.mark.timeout(7200)
-@pytest.mark.chaos
+@pytest.mark.long
 def test_20_000_mixed_objects_end_as_a_full_re_moderation_would(unserved: Fleet, unique: str) -> None:
     print(check(unserved, unique, many=20_000, each=700))  # noqa: T201  # the figures are wanted
 

@@ -20,10 +20,10 @@ from tasks.outcome import Retry
 from tasks.record.standing import Status
 from tasks.rescan.on_record import rows_of
 
-#: Every way on which something changes. All but a few are walked by `make chaos`.
+#: Every way on which something changes. All but a few are walked by `make long`.
 FLIPS = [kind for kind in KINDS if kind[0] != kind[1]]
 QUICK = [("allow", "reject"), ("hold", "allow")]
-EACH = [pytest.param(kind, marks=() if kind in QUICK else pytest.mark.chaos, id="-to-".join(kind)) for kind in FLIPS]
+EACH = [pytest.param(kind, marks=() if kind in QUICK else pytest.mark.long, id="-to-".join(kind)) for kind in FLIPS]
 
 
 def worked(desk: Desk, rescan: Rescan) -> None:
@@ -83,7 +83,7 @@ KILLS, VISIBILITY = 10, "5"
 
 
 @pytest.mark.timeout(1200)
-@pytest.mark.chaos
+@pytest.mark.long
 def test_a_worker_killed_ten_times_at_random_points_changes_nothing_in_the_end(tmp_path: Path, unique: str) -> None:
     file, chance = tmp_path / "after.yaml", random.Random(unique)  # no secret
     file.write_text(policy_text(AFTER), "utf-8")

@@ -210,7 +210,7 @@ def test_nothing_that_may_cost_is_sent_once_the_budget_is_spent(unserved: Fleet,
     assert not chunks.close(run.id, next(chunks.all(run.id)).id, Worked(at=desk.now(), tally={"detected": 3}))
 
 
-@pytest.mark.chaos
+@pytest.mark.long
 def test_an_enqueuer_killed_ten_times_at_random_points_sends_everything_once(
     unserved: Fleet, unique: str, tmp_path: Path
 ) -> None:

@@ -5,8 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
+import av
+import pytest
 from counted import asked, judged
 from fleet import Fleet, Put, until
 from interrupted import forgetful
@@ -20,7 +25,7 @@ from tasks.detect.kind import Kind
 from tasks.moderation import handle
 from tasks.outcome import Done, Outcome, Retry
 from tasks.record.standing import Standing, Status, to_row
-from tasks.rescan.allowance import dearest
+from tasks.rescan.allowance import LOWEST_BITRATE, dearest
 from tasks.rescan.subject import Subject
 from worker.meter import Meter
 from worker.metrics import Registry
@@ -160,6 +165,25 @@ def test_no_more_is_looked_at_than_the_run_may_cost(
     tally, run = rescan.tally(), rescan.now()
     assert (tally.outcomes, tally.skipped) == ({("", "allowed"): 2}, {"over the budget": 4})
     assert run.spent_micros == run.committed_micros == tally.usd_micros == 2_000
+
+
+@pytest.mark.parametrize("options", [{}, {"movflags": "faststart"}])
+def test_a_video_of_few_bytes_is_not_looked_at_where_its_minutes_cost_more_than_the_run_may(
+    unserved: Fleet, unique: str, options: dict[str, str], tmp_path: Path
+) -> None:
+    desk, file = metered(unserved.desk), tmp_path / "film.mp4"
+    with av.open(str(file), "w", format="mp4", options=options) as container:
+        stream: Any = container.add_stream("libx264", rate=Fraction(1, 60))
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+        for _ in range(30):
+            container.mux(stream.encode(av.VideoFrame(64, 64, "yuv420p")))
+        container.mux(stream.encode())
+    video = unserved.put(f"feed/{unique}", file.read_bytes())
+    assert len(video.body) * 8 / LOWEST_BITRATE < 60
+    rescan = begun(desk, [subject(video)], max_cost_usd=2.9)
+    with asked(unserved) as calls:
+        delivered(unserved, desk, rescan)
+    assert (rescan.tally().skipped, rescan.now().committed_micros, dict(calls)) == ({"over the budget": 1}, 0, {})
 
 
 def test_the_memory_of_the_same_bytes_serves_a_rescan_too(

@@ -117,7 +117,7 @@ def test_a_masked_text_that_the_cdn_holds_gives_way_to_the_original(unserved: Fl
     assert unserved.public(upload.key) == (200, MAIL)
 
 
-@pytest.mark.chaos  # a minute; a restore of a post that is killed is among the quick ones
+@pytest.mark.long  # a minute; a restore of a post that is killed is among the quick ones
 @pytest.mark.parametrize("status", ENDS)
 @pytest.mark.parametrize("resumed_by", ["the command", "the event"])
 def test_killed_between_any_two_steps_it_goes_on(

@@ -131,7 +131,7 @@ def test_what_one_worker_gave_back_another_finishes(
     "number",
     [
         signal.SIGTERM,
-        *(pytest.param(number, marks=pytest.mark.chaos) for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)),
+        *(pytest.param(number, marks=pytest.mark.long) for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)),
     ],
 )
 def test_an_idle_worker_ends_well_at_any_signal_and_its_health_told_the_truth(

@@ -35,7 +35,7 @@ handle(watched(desk, at_call(sys.argv[2], killed, after=True)), sys.stdin.read()
 
 @pytest.fixture(
     scope="module",
-    params=["versioned", *(pytest.param(kind, marks=pytest.mark.chaos) for kind in ("unversioned", "suspended"))],
+    params=["versioned", *(pytest.param(kind, marks=pytest.mark.long) for kind in ("unversioned", "suspended"))],
 )
 def bucket(request: pytest.FixtureRequest, unserved: Fleet) -> str:
     if request.param == "versioned":

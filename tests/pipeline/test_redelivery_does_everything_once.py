@@ -85,7 +85,7 @@ def buckets(unserved: Fleet) -> dict[str, str]:
 
 @pytest.fixture(
     params=[
-        pytest.param(each, id=each.name, marks=[pytest.mark.chaos] if each.bucket != "versioned" else [])
+        pytest.param(each, id=each.name, marks=[pytest.mark.long] if each.bucket != "versioned" else [])
         for each in SCENARIOS
     ]
 )

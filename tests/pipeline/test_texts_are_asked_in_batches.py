@@ -200,7 +200,7 @@ def test_a_cancelled_run_leaves_what_waits_as_it_was_and_keeps_no_text(desk: Des
     assert statuses(unserved, puts) == [None, None]
 
 
-@pytest.mark.chaos
+@pytest.mark.long
 @pytest.mark.timeout(1_200)
 def test_a_crash_after_any_write_loses_nothing_and_pays_for_no_job_twice(
     desk: Desk, unserved: Fleet, text: Make

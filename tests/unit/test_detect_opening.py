@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from PIL import Image
 
 from tasks.aws.faults import Unreadable
-from tasks.detect.opening import Opening, index_beyond, pack, projector, unpack
+from tasks.detect.opening import LENGTH_BYTES, Opening, index_at, index_beyond, pack, projector, seconds_by, unpack
 
 
 def colour(name: str) -> bytes:
@@ -92,6 +93,35 @@ def test_an_index_at_the_end_is_used_without_what_lies_between(tmp_path: Path) -
     assert body[index_at + 4 : index_at + 8] == b"moov"
     opening = Opening(size=len(body), head=head, index_at=index_at, index=body[index_at:])
     assert shown(opening) == [("frame:0", "r"), ("frame:1000", "g"), ("frame:2000", "b")]
+
+
+@pytest.mark.parametrize("options", [{}, {"movflags": "faststart"}])
+def test_an_index_tells_how_long_a_video_is(options: dict[str, str], tmp_path: Path) -> None:
+    body = film(4, to=tmp_path / "film.mp4", options=options)
+    at = index_at(body, size=len(body))
+    assert at is not None
+    assert seconds_by(body[at : at + LENGTH_BYTES]) == 4.0
+
+
+@pytest.mark.parametrize(
+    ("version", "fields", "expected"),
+    [
+        (0, struct.pack(">8xII12x", 600, 1_500), 2.5),
+        (1, struct.pack(">16xIQ", 90_000, 90_000 * 2**32), 2.0**32),
+        (0, struct.pack(">8xII12x", 600, 0), None),
+        (0, struct.pack(">8xII12x", 0, 600), None),
+        (0, struct.pack(">8xII12x", 600, 2**32 - 1), None),
+        (1, struct.pack(">16xIQ", 600, 2**64 - 1), None),
+        (2, struct.pack(">16xIQ", 600, 600), None),
+        (1, struct.pack(">16xI", 600), None),
+    ],
+)
+def test_a_length_is_read_in_both_versions_and_never_guessed(
+    version: int, fields: bytes, expected: float | None
+) -> None:
+    header = b"mvhd" + bytes([version, 0, 0, 0]) + fields
+    assert seconds_by(b"\0\0\1\0moov\0\0\0\x6c" + header) == expected
+    assert seconds_by(b"\0\0\1\0free\0\0\0\x6c" + header) is None
 
 
 @pytest.mark.parametrize("length", [0, 100, 300])

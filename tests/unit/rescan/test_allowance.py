@@ -82,4 +82,6 @@ def test_the_dearest_is_above_what_each_kind_costs_at_list_price(desk: Desk) -> 
     at_list = round((0.15 + 0.15 + 0.10) / 1_000 * 1e6 + 10 * 0.0001 * 1e6)
     assert dearest(desk, kind=Kind.TEXT, size=1_000, surface=messages) > at_list
     assert dearest(desk, kind=Kind.VIDEO, size=12_500 * 60, surface=feed) >= 100_000
+    # An hour in few bytes.
+    assert dearest(desk, kind=Kind.VIDEO, size=100, surface=feed, seconds=3_600) >= 60 * 100_000
     assert dearest(desk, kind=Kind.SOUND, size=10**6, surface=feed) == 0
