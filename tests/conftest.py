@@ -21,10 +21,12 @@ from deploy.local.aws import client
 from deploy.local.children import Child
 from deploy.local.knobs import Knobs
 from deploy.local.run import LocalCloud
+from tests.once import parse_once
 
 #: How long an example takes says nothing here: the machine may be as busy as it likes.
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")
+parse_once()
 
 FIXTURES = Path(__file__).parent / "fixtures"
 _AI = {

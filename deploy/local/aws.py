@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+from threading import Lock
 from typing import Any
 
 import boto3
@@ -12,10 +14,18 @@ REGION = "us-east-1"
 KEY = "local"
 
 
+_LOCK = Lock()
+
+
+@cache
+def _session(key: str) -> boto3.Session:
+    """Making one lists all of boto3's models."""
+    return boto3.Session(key, key, region_name=REGION)
+
+
 def client(service: str, endpoint: str, *, key: str = KEY) -> Any:  # boto3 makes its classes at run time
     """A boto3 client of `service` at `endpoint`, with the local key pair and no retries."""
-    return boto3.Session(key, key, region_name=REGION).client(
-        service,  # type: ignore[call-overload]  # the stubs know only literal names
-        endpoint_url=endpoint,
-        config=Config(retries={"total_max_attempts": 1}, max_pool_connections=32, s3={"addressing_style": "path"}),
-    )
+    config = Config(retries={"total_max_attempts": 1}, max_pool_connections=32, s3={"addressing_style": "path"})
+    # A session makes one client at a time.
+    with _LOCK:
+        return _session(key).client(service, endpoint_url=endpoint, config=config)  # type: ignore[call-overload]

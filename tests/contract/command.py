@@ -34,8 +34,10 @@ def run(environment: Mapping[str, str], *words: str) -> Said:
 
     What Python itself reads at its start (`PYTHONPATH`) takes a start of its own; any other run is spared that.
     """
-    said = clean_environment() | {"COLUMNS": "200"} | dict(environment)
-    start = _typed if any(name.startswith("PYTHON") for name in environment) else ask
+    ours = clean_environment()
+    said = ours | {"COLUMNS": "200"} | dict(environment)
+    told = any(name.startswith("PYTHON") and ours.get(name) != value for name, value in environment.items())
+    start = _typed if told else ask
     done = Said(*start(words, environment=said, within=60))
     assert "Traceback" not in done.err, done.err
     return done

@@ -1,5 +1,7 @@
 """A process in which `modfleet` is imported already: each command is a fork of it, and spares itself the import.
 
+So are the policy, the models of the AWS services that a command makes clients of, and its own words.
+
 `python -m tests.contract.warm` reads one JSON object a line: `words`, `environment`, `cwd`, and the files `out` and
 `err`; it answers each with the exit code. A third of the time of the whole suite was Python importing.
 """
@@ -12,28 +14,48 @@ import os
 import select
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import IO, Any
 
-from worker.cli import main as modfleet
+import boto3
+from typer.main import get_command
+
+from config.settings import CONFIG
+from deploy.local.aws import REGION
+from tasks.decide.policy_file import parse_policy
+from tests.once import parse_once
+from worker.cli import app
 
 ROOT = Path(__file__).parents[2]
 
 
+#: What every command makes clients of.
+SERVICES = ("s3", "sqs", "dynamodb", "sns", "cloudfront", "rekognition", "comprehend", "bedrock-runtime")
+
+
+def warm_up() -> None:
+    """Do once what each command would do."""
+    parse_once()
+    for service in SERVICES:
+        boto3.Session("none", "none", region_name=REGION).client(service)
+    parse_policy((CONFIG / "policy.yaml").read_text("utf-8"))
+
+
 def serve(asked: IO[str], answers: IO[str]) -> None:
     """Run what is asked for, one command after the other."""
+    modfleet = get_command(app)
     for line in asked:
         child = os.fork()
         if not child:
-            os._exit(_run(json.loads(line)))
+            os._exit(_run(modfleet, json.loads(line)))
         _, status = os.waitpid(child, 0)
         print(os.waitstatus_to_exitcode(status), file=answers, flush=True)
 
 
-def _run(asked: Mapping[str, Any]) -> int:
+def _run(modfleet: Callable[[], object], asked: Mapping[str, Any]) -> int:
     """As the console script does, to the exit code."""
     for number, path in ((1, asked["out"]), (2, asked["err"])):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
@@ -81,4 +103,5 @@ def ask(words: Sequence[str], *, environment: Mapping[str, str], within: float) 
 
 
 if __name__ == "__main__":
+    warm_up()
     serve(sys.stdin, sys.stdout)
