@@ -24,7 +24,7 @@ from worker.actor import By, who, write_command
 from worker.fleet import Depth, view_of
 from worker.heartbeat import read_beats
 from worker.rescan_control import cancel, list_runs, pause, resume, send_all, status
-from worker.rescan_options import Sources, Stores, desk_under
+from worker.rescan_options import Sources, desk_under
 from worker.rescan_report import report
 from worker.rescan_view import print_plan
 from worker.terminal import WRONG, AsJson, open_desk, print_json, say, stop
@@ -92,9 +92,8 @@ def rescan(  # noqa: PLR0913  # a command has as many options as it has
         return
     asked = {"label": label, "uploader": uploader, "surface": surface, "since": since, "before": before}
     asked |= {"policy": of_policy, "not_policy": not_policy, "detector": detector, "outcome": outcome}
-    sources = Sources(
-        bucket=bucket, prefix=prefix, inventory=inventory, keys=keys, stored=stored, stores=Stores(**asked)
-    )
+    filters = {name: said for name, said in asked.items() if said}
+    sources = Sources(bucket=bucket, prefix=prefix, inventory=inventory, keys=keys, stored=stored, filters=filters)
     if not sources.named:
         say(context.get_help())
         raise typer.Exit

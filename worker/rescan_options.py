@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -35,7 +36,7 @@ Keys = Annotated[
     str,
     typer.Option(
         help="A file, here or at s3://…, or - for what comes in, of s3:// URLs or keys (of --bucket, or else the "
-        "uploads bucket's); .csv has KEY and VERSION.",
+        "uploads bucket's), sent from the first line on; .csv has KEY and VERSION.",
         rich_help_panel=_WHAT,
         show_default=False,
     ),
@@ -110,27 +111,6 @@ Why = Annotated[str, typer.Option(help="Why; it goes into the audit log.", rich_
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stores:
-    """What of all that is stored is meant, as it was typed."""
-
-    label: str = ""
-    uploader: str = ""
-    surface: str = ""
-    since: str = ""
-    before: str = ""
-    policy: str = ""
-    not_policy: str = ""
-    detector: str = ""
-    outcome: str = ""
-
-    @property
-    def said(self) -> dict[str, str]:
-        """What was typed, by name."""
-        typed = {each.name: getattr(self, each.name) for each in fields(self)}
-        return {name: value for name, value in typed.items() if value}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
     """Where objects are to come from, as it was typed."""
 
@@ -139,13 +119,14 @@ class Sources:
     inventory: str = ""
     keys: str = ""
     stored: bool = False
-    stores: Stores = field(default_factory=Stores)
+    #: What of all that is stored is meant, by the names of `tasks.rescan.stored.Query`; without those that say nothing.
+    filters: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def named(self) -> list[str]:
         """The sources that were named: there may be one."""
         listed = "--bucket" if (self.bucket or self.prefix) and not self.keys else ""
-        others = {"--inventory": self.inventory, "--keys": self.keys, "--stored": self.stored or self.stores.said}
+        others = {"--inventory": self.inventory, "--keys": self.keys, "--stored": self.stored or self.filters}
         return [*([listed] if listed else []), *(name for name, said in others.items() if said)]
 
     def open(self, desk: Desk) -> Source:
@@ -172,9 +153,9 @@ class Sources:
                 ours = ", ".join(desk.settings.uploads_buckets)
                 stop(f"--bucket {bucket}: not an uploads bucket; there are {ours}", code=MISUSED)
             return listing_of(desk.aws, bucket, self.prefix)
-        said = self.stores.said
+        said = self.filters
         moments = {name: _moment(desk, name, said[name]) for name in ("since", "before") if name in said}
-        return Stored(aws=desk.aws, table=desk.settings.items_table, query=query_of(said | moments))
+        return Stored(aws=desk.aws, table=desk.settings.items_table, query=query_of({**said, **moments}))
 
 
 def desk_under(desk: Desk, file: Path | None, *, dry_run: bool) -> Desk:
