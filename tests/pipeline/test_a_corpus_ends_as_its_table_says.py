@@ -82,6 +82,7 @@ def test_a_file_ends_as_its_table_says(entry: Entry, ended: Ends, fleet: Fleet) 
         assert fleet.current(put) == put.body
 
 
+@pytest.mark.long
 def test_uploaded_again_it_makes_no_ai_call_and_ends_the_same(ended: Ends, again: tuple[Ends, Calls, Calls]) -> None:
     ends, before, after = again
     asked_anew = [name for name, (_, standing) in ends.items() if asked_for(standing)]
@@ -96,6 +97,7 @@ def asked_for(standing: Standing) -> bool:
     return any(unit.startswith(("rekognition", "guardrail", "comprehend", "pii", "input")) for unit in standing.units)
 
 
+@pytest.mark.long
 def test_what_it_cost_by_our_own_books_is_what_the_ai_services_were_asked(
     fleet: Fleet, again: tuple[Ends, Calls, Calls]
 ) -> None:

@@ -46,7 +46,10 @@ class Cdn:
         return replace(seen, aws=replace(seen.aws, store=seen.aws.store.once()))
 
 
-@pytest.fixture(scope="module", params=["versioned", "unversioned", "suspended"])
+@pytest.fixture(
+    scope="module",
+    params=["versioned", *(pytest.param(kind, marks=pytest.mark.long) for kind in ("unversioned", "suspended"))],
+)
 def bucket(request: pytest.FixtureRequest, unserved: Fleet) -> str:
     """A bucket of each kind."""
     if request.param == "versioned":
