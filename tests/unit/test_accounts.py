@@ -238,6 +238,10 @@ def test_a_long_log_keeps_its_newest_marks_and_the_count_of_all() -> None:
     assert change_by(left, left[1].id) is None
 
 
+def test_a_mark_that_is_not_there_has_changed_nothing() -> None:
+    assert change_by([strike("there", at=1)], "elsewhere") is None
+
+
 # ---- what a takedown is worth ----
 
 

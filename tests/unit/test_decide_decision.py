@@ -148,6 +148,8 @@ def test_one_finding_reaches_exactly_its_tier(label: str, confidence: float, tie
 @pytest.mark.parametrize("label", ["moderation/Explicit", "moderation/Alcohol", "guardrail/HATE", "pii/NAME"])
 def test_a_confidence_that_cannot_be_is_held(label: str, confidence: float) -> None:
     assert outcome(seen(label, confidence)) == (HOLD, (f"impossible-confidence/{label}",))
+    (rule,) = decided(seen(label, confidence)).rules
+    assert (rule.label, rule.confidence, rule.threshold) == (label, 0.0, None)
     # ... and the classifier has no say in it
     assert outcome(seen(label, confidence), seen("classifier/allow"))[0] is HOLD
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from verdicts import Verdicts, seen
 
@@ -143,6 +145,24 @@ def test_what_the_classifier_cleared_alone_still_counts_together() -> None:
     hate, leave = seen("guardrail/HATE", 60), seen("classifier/allow", 0)
     assert outcome(hate, leave) == (ALLOW, ())
     assert outcome(hate, leave, seen("moderation/Violence", 45)) == (HOLD, ("rules/weak",))
+
+
+def test_what_counts_together_counts_though_the_classifier_cleared_each_of_it_alone() -> None:
+    rule = "  both: {when: {all of: {guardrail/HATE: LOW, guardrail/INSULTS: LOW}}, then: hold}\n"
+    decided = Verdicts(parse_policy(f"{RULES}{rule}")).outcome
+    hate, insult, leave = seen("guardrail/HATE", 60), seen("guardrail/INSULTS", 60), seen("classifier/allow", 0)
+    assert [decided(one, leave) for one in (hate, insult)] == [(ALLOW, ())] * 2
+    assert decided(hate, insult, leave) == (HOLD, ("rules/both",))
+
+
+def test_only_a_verdict_of_the_classifiers_goes_on_with_its_rule() -> None:
+    rule = "  named: {when: {all of: {pii/NAME: 80}}, then: reject, priority: top}\n"
+    policy = parse_policy(f"{RULES}{rule}")
+    name = seen("pii/NAME", 90, rule="harassment")
+    assert (
+        decide([name], policy, policy.surfaces[-1]).rules
+        == decide([replace(name, rule="")], policy, policy.surfaces[-1]).rules
+    )
 
 
 def test_a_rule_of_the_classifiers_can_be_a_condition() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -78,6 +79,18 @@ def test_the_worst_is_told_first_however_sure_the_others_are_and_of_several_alik
         ]
 
 
+def test_of_those_that_lead_to_the_same_the_surer_comes_first_and_of_these_the_first_by_name() -> None:
+    some = [saw(f"guardrail/{name}", sure) for name, sure in (("SEXUAL", 60), ("HATE", 60), ("VIOLENCE", 90))]
+    for found in permutations(some):
+        _, explained = explain(found, POLICY, FEED)
+        assert [one.finding.label for one in explained] == ["guardrail/VIOLENCE", "guardrail/HATE", "guardrail/SEXUAL"]
+
+
+def test_the_same_label_in_another_part_is_told_by_itself() -> None:
+    _, explained = explain([saw("pii/NAME", 90, part=part) for part in ("body", "caption", "body")], POLICY, FEED)
+    assert sorted((one.finding.part, one.times) for one in explained) == [("body", 2), ("caption", 1)]
+
+
 def test_a_milder_one_is_outdone_and_one_that_no_rule_is_about_is_free() -> None:
     all_told = told(saw("moderation/Violence/Weapons", 95), saw("unreadable/empty"), saw("moderation/Alcohol"))
     weights = {label: one.weight for label, one in all_told.items()}
@@ -137,6 +150,8 @@ def test_each_threshold_is_told_where_it_is_written() -> None:
         Tier.HOLD: "Swimwear or Underwear",
         Tier.REJECT: "Swimwear or Underwear",
     }
+    own = held(TEXT.replace('prefix: ""', 'prefix: ""\n    labels: {Weapons: {hold: 40}}', 1))
+    assert own["moderation/Violence/Weapons"].written_at == {Tier.HOLD: "feed: Weapons", Tier.REJECT: "Weapons"}
 
 
 @pytest.mark.parametrize(

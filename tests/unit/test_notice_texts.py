@@ -180,6 +180,13 @@ def test_a_difference_in_them_is_told_in_words() -> None:
     }
 
 
+def test_ten_years_and_their_leap_days_are_the_longest() -> None:
+    kept = parse_policy(f"{TEXT}\nretention: {{originals: 3653 days}}\n").retention
+    assert (kept.originals, kept.appeals) == (3653, 184)
+    with pytest.raises(PolicyError, match="up to 3653"):
+        parse_policy(f"{TEXT}\nretention: {{originals: 3654 days}}\n")
+
+
 @pytest.mark.parametrize(
     ("said", "expected"),
     [

@@ -173,3 +173,8 @@ def test_a_surface_is_told_to_a_bucket_policy_exactly(written: Place, guarded: s
 def test_what_a_bucket_policy_cannot_say_exactly_is_no_guarded_place(written: Place) -> None:
     with pytest.raises(ValueError, match="bucket policy"):
         written.of_bucket_policy()
+
+
+def test_a_star_in_a_prefix_is_no_pattern_that_could_be_written_otherwise() -> None:
+    with pytest.raises(ValueError, match=r'^"\*" means something else in a bucket policy$'):
+        Place(prefix="a*b/", pattern="", buckets=()).of_bucket_policy()

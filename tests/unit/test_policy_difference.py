@@ -138,6 +138,7 @@ def test_a_threshold_changed_in_the_file_is_one_line_whatever_inherits_it(
     )
 
 
+SENTENCE_OF_A_NEW_LIST = ("confirmed-fine: allow", "confirmed-fine: allow\n  newest: hold")
 SENTENCES = {
     "labels: Weapons is rejected from 85, was 90": (
         "Weapons: {hold: 60, reject: 90}",
@@ -161,7 +162,7 @@ SENTENCES = {
     "pii: EMAIL is held, was masked": ("EMAIL: redact", "EMAIL: hold"),
     "pii: min_confidence is 50, was 60": ("min_confidence: 60", "min_confidence: 50"),
     "classifier: reject_from_severity is 2, was 0": ("reject_from_severity: 0", "reject_from_severity: 2"),
-    "known: newest is new: held": ("confirmed-fine: allow", "confirmed-fine: allow\n  newest: hold"),
+    "known: newest is new: held": SENTENCE_OF_A_NEW_LIST,
     "feed: hold is withhold, was flag": ("hold: flag", "hold: withhold"),
     'feed: about is For children., was ""': ('prefix: ""', 'prefix: ""\n    about: For children.'),
     "feed: Weapons is new: held from 40, rejected from 90": (
@@ -189,6 +190,21 @@ def test_it_is_said_in_words(sentence: str, edit: tuple[str, str]) -> None:
     text = TEXT.replace("    default: hold\n\n# The classifier", "\n# The classifier") if "topics" in sentence else TEXT
     assert edit[0] in text
     assert differences(SHIPPED, parse_policy(text.replace(*edit, 1))) == (sentence,)
+
+
+def test_what_is_gone_is_told_with_what_it_was() -> None:
+    more = parse_policy(TEXT.replace(*SENTENCE_OF_A_NEW_LIST, 1))
+    assert differences(more, SHIPPED) == ("known: newest is not named any more, was held",)
+
+
+def test_what_becomes_the_same_from_two_things_is_two_lines() -> None:
+    new = TEXT.replace("Weapons: {hold: 60,", "Weapons: {hold: 58,").replace(
+        "Hate Symbols: {hold: 50,", "Hate Symbols: {hold: 58,"
+    )
+    assert sorted(differences(SHIPPED, parse_policy(new))) == [
+        "labels: Hate Symbols (and 3 below) is held from 58, was 50",
+        "labels: Weapons is held from 58, was 60",
+    ]
 
 
 def test_a_surface_that_is_gone_is_one_line() -> None:
