@@ -92,6 +92,14 @@ def test_a_language_is_known_by_its_first_part(language: str, known: str) -> Non
     assert POLICY.notices.known(language) == known
 
 
+def test_a_language_is_known_however_it_is_spelled_and_a_bad_part_is_a_reason_where_there_is_no_other() -> None:
+    own = replace(POLICY.notices, rules={"default": {"pt-BR": "by {rule}"}}, language="pt-BR")
+    assert [own.known(one) for one in ("pt-br", "PT-BR", "pt")] == ["pt-BR", "pt-BR", ""]
+    assert own.reasons(["part/feed"], surface="feed") == ("by part/feed",)
+    assert own.reasons(["part/feed", "pii/NAME"], surface="feed") == ("by pii/NAME",)
+    assert own.reasons([], surface="feed") == ("by default",)
+
+
 def test_the_words_of_a_rule_are_those_of_the_nearest_path_that_has_them_in_that_language() -> None:
     def said(*paths: str, language: str = "en") -> str:
         return POLICY.notices.texts("removed", paths=paths, surface="feed", language=language, appeal_until="D")[

@@ -37,6 +37,7 @@ MOMENTS = st.integers(-(10**8), 10**8).map(lambda ms: NOW + timedelta(millisecon
         (("labels/Violence/Graphic Violence/Self-Harm>=45",), "critical"),
         (("labels/Violence/Graphic Violence>=55", "labels/Rude Gestures>=85"), "high"),
         (("labels/Rude Gestures>=85",), "low"),
+        (("labels/Rude Gestures>=85", "labels/Violence/Weapons>=60"), "normal"),
         (("unreadable/image-format",), "low"),
         (("guardrail/HATE>=LOW",), "high"),
         (("rules/minors-and-nudity", "labels/Gambling>=90"), "top"),
