@@ -30,6 +30,8 @@ class Waits:
     seconds: float
     why: str
     counts: bool = False
+    #: So it is with all of a message that a detector would have to be asked about.
+    is_for_all: bool = False
 
 
 def counted(standing: Standing, *, entries: tuple[Mapping[str, Any], ...] = ()) -> Ended:

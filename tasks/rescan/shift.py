@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from tasks.decide.policy_file import PolicyError
@@ -41,6 +41,26 @@ MOST_ERRORS = 3
 Guard = Callable[[Callable[[], Outcome]], Outcome]
 
 
+@dataclass(slots=True)
+class Refusals:
+    """Looks that were withheld one after the other: where a quota is spent, it is spent for the rest of a message, too.
+
+    Each would only be opened, recalled and turned away again, in every delivery.
+    """
+
+    in_a_row: int = 0
+    last: Waits | None = None
+
+    def note(self, refused: Waits | None) -> None:
+        """A look was withheld, or made."""
+        self.in_a_row, self.last = (self.in_a_row + 1, refused) if refused else (0, None)
+
+    @property
+    def for_all(self) -> Waits | None:
+        """What the rest has to wait for; None while some are let through."""
+        return replace(self.last, is_for_all=True) if self.last and self.in_a_row >= THREADS else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shift:
     """One delivery of one message."""
@@ -52,6 +72,7 @@ class Shift:
     attempt: int
     guard: Guard
     until: datetime
+    refusals: Refusals = field(default_factory=Refusals)
 
     @property
     def allowance(self) -> Allowance:
@@ -99,7 +120,8 @@ def came_back(waits: Sequence[Waits], *, attempt: int) -> Outcome:
     if any(one.counts for one in waits):
         why = next(one.why for one in waits if one.counts)
         return Retry(backoff(attempt), f"{len(waits)} subjects are not done: {why}")
-    first = min(waits, key=lambda one: one.seconds)
+    # Nobody is let through any sooner for asking more often, and each time costs the reading of a hundred rows.
+    first = next((one for one in waits if one.is_for_all), min(waits, key=lambda one: one.seconds))
     # A long video is looked in on ever less often.
     after = min(first.seconds * max(1, attempt // 3), LONGEST_WAIT)
     return Retry(max(1.0, after), f"{len(waits)} subjects wait: {first.why}", counts=False)

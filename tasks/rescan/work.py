@@ -14,7 +14,7 @@ from datetime import timedelta
 from functools import partial
 
 from tasks.at_once import on_their_own
-from tasks.aws.faults import Moved
+from tasks.aws.faults import Moved, Withheld
 from tasks.desk import Desk
 from tasks.detect.kind import Kind
 from tasks.intake.present import current
@@ -52,6 +52,9 @@ from tasks.rescan.shift import (
 )
 from tasks.rescan.subject import Subject
 from tasks.rescan.tally import Tally, merge
+
+#: A detector may be asked.
+LOOKS = (Course.FIRST, Course.LOOK)
 
 
 def work(desk: Desk, chunk: Chunk, *, attempt: int, guard: Guard) -> Outcome:
@@ -117,9 +120,8 @@ def _put_off_before(shift: Shift, tasks: list[Task]) -> list[Task]:
         for one in kept_waiting(shift.desk, shift.run, shift.chunk.id)
     }
     names = [(task.subject.location, task.subject.version_id or task.subject.etag) for task in tasks]
-    looks = (Course.FIRST, Course.LOOK)
     return [
-        replace(task, course=kept[name]) if name in kept and task.course in looks else task
+        replace(task, course=kept[name]) if name in kept and task.course in LOOKS else task
         for name, task in zip(names, tasks, strict=True)
     ]
 
@@ -155,7 +157,7 @@ def _tasks(shift: Shift, subjects: Sequence[Subject | None]) -> list[Task]:
 
 def _task(shift: Shift, subject: Subject, known: Standing | None) -> Task:
     course = course_of(shift.desk, shift.run, known)
-    if shift.chunk.redecide and course in (Course.FIRST, Course.LOOK):
+    if shift.chunk.redecide and course in LOOKS:
         course = skipped("needs detection")
     is_video = known is not None and known.kind is Kind.VIDEO
     return Task(subject=subject, known=known, course=course, is_video=is_video)
@@ -167,14 +169,24 @@ def _do(shift: Shift, task: Task) -> Result:
         return Result(came_to=task.course)
     if shift.desk.now() > shift.until:
         return Result(came_to=Waits(1.0, "this delivery has worked for long enough"))
+    looks = task.course in LOOKS
+    if looks and (refused := shift.refusals.for_all):
+        return Result(came_to=refused)
     box: list[Ended | Waits | PutOff] = []
+    withheld: list[Withheld] = []
 
     def go() -> Outcome:
-        box.append(_go(shift, task))
+        try:
+            box.append(_go(shift, task))
+        except Withheld as fault:
+            withheld.append(fault)
+            raise
         return Done("")
 
     outcome = shift.guard(go)
     came_to = box[0] if box else _fault(shift, task, outcome)
+    if looks:
+        shift.refusals.note(came_to if withheld and isinstance(came_to, Waits) else None)
     if isinstance(came_to, Waits) and shift.attempt > MOST_WAITS:
         came_to = failed(task.subject.location, task.subject.version_id or "", came_to.why)
     if isinstance(came_to, Ended) and task.is_video and shift.allowance.is_limited:

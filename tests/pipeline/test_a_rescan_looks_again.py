@@ -18,7 +18,7 @@ from interrupted import forgetful
 from rescans import AFTER, BEFORE, MASKABLE, Rescan, Seed, begun, item_of, policy, seeded, subject, under
 from test_a_rescan_decides_again import latest, seen
 
-from tasks.aws.faults import Fault
+from tasks.aws.faults import Fault, Rationed
 from tasks.aws.limiter import gives_way, on_behalf_of
 from tasks.desk import Desk
 from tasks.detect.kind import Kind
@@ -26,6 +26,7 @@ from tasks.moderation import handle
 from tasks.outcome import Done, Outcome, Retry
 from tasks.record.standing import Standing, Status, to_row
 from tasks.rescan.allowance import LOWEST_BITRATE, dearest
+from tasks.rescan.shift import THREADS
 from tasks.rescan.subject import Subject
 from worker.meter import Meter
 from worker.metrics import Registry
@@ -184,6 +185,42 @@ def test_a_video_of_few_bytes_is_not_looked_at_where_its_minutes_cost_more_than_
     with asked(unserved) as calls:
         delivered(unserved, desk, rescan)
     assert (rescan.tally().skipped, rescan.now().committed_micros, dict(calls)) == ({"over the budget": 1}, 0, {})
+
+
+class Spent:
+    """A guard by which the quota of a detector is spent, until it is not."""
+
+    def __init__(self) -> None:
+        self.left, self.opened = 3, 0
+
+    def before(self, call: str) -> None:
+        self.opened += call == "s3.GetObject"
+        if call == "rekognition.DetectModerationLabels":
+            self.left -= 1
+            if self.left < 0:
+                raise Rationed("20 calls a second are spent", call=call, retry_after=3.0)
+
+    def after(self, call: str, *, seconds: float, fault: Fault | None) -> None:
+        pass
+
+
+def test_where_a_quota_is_spent_the_rest_of_a_message_waits_unopened(
+    unserved: Fleet, picture: Callable[..., bytes], unique: str
+) -> None:
+    puts = [unserved.put(f"feed/{unique}/{n}", picture(labels={}, note=str(n))) for n in range(100)]
+    spent = Spent()
+    desk = metered(unserved.desk)
+    rescan = begun(desk, [subject(put) for put in puts])
+    frugal = replace(desk, aws=desk.aws.guarded((spent,)))
+    outcome = handle(frugal, rescan.bodies[0], attempt=1)
+    assert isinstance(outcome, Retry)
+    assert (outcome.counts, outcome.after) == (False, 3.0)
+    assert outcome.why.startswith("97 subjects wait: ")
+    # Those that were let through, as many again as are turned away before it is believed, and who was on the way.
+    assert 3 < spent.opened <= 3 + 3 * THREADS < 97
+    spent.left = 1000
+    assert handle(frugal, rescan.bodies[0], attempt=2) == Done("rescanned")
+    assert rescan.tally().outcomes == {("", "allowed"): 100}
 
 
 def test_the_memory_of_the_same_bytes_serves_a_rescan_too(
