@@ -28,7 +28,7 @@ bench: $(VENV)/.dev ## measure speed and cost beside stock Celery and a boto3 lo
 	@$(BIN)/python -m tests.bench $(if $(QUICK),--quick)
 chaos: $(VENV)/.dev ## kill workers and break AWS in every way, and count what was lost: nothing (15 minutes)
 	@$(BIN)/python -m pytest tests/chaos -m "chaos or not chaos" $(T)
-long: $(VENV)/.dev ## prove the same of more: every kind of bucket, kills after every write, 20,000 rescanned (a quarter of an hour and more)
+long: $(VENV)/.dev ## prove the same of more: every kind of bucket, kills after every write, 20,000 rescanned (an hour and more)
 	@$(BIN)/python -m pytest tests/pipeline tests/contract -m long $(T)
 localstack-test: $(VENV)/.dev ## run the pipeline tests on whatever AWS_ENDPOINT_URL names (deploy/localstack.md says how, and what is skipped)
 	@[ -n "$$AWS_ENDPOINT_URL" ] || { echo "AWS_ENDPOINT_URL names no endpoint: docker compose -f deploy/compose.yaml up -d localstack; AWS_ENDPOINT_URL=http://127.0.0.1:4566 make $@" >&2; exit 2; }
