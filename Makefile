@@ -26,7 +26,7 @@ test: $(VENV)/.dev ## run the tests, three files at a time (T="-k name" for some
 	@$(BIN)/python -m pytest $(or $(T),--numprocesses 3 --dist loadfile --no-loadscope-reorder)
 bench: $(VENV)/.dev ## measure speed and cost beside stock Celery and a boto3 loop (QUICK=1 under 90 s; 8 minutes otherwise)
 	@$(BIN)/python -m tests.bench $(if $(QUICK),--quick)
-chaos: $(VENV)/.dev ## kill workers and break AWS in every way, and count what was lost: nothing (15 minutes)
+chaos: $(VENV)/.dev ## kill workers and break AWS in every way, and count what was lost: nothing (20 minutes)
 	@$(BIN)/python -m pytest tests/chaos -m "chaos or not chaos" $(T)
 long: $(VENV)/.dev ## prove the same of more: every kind of bucket, kills after every write, 20,000 rescanned (an hour and more)
 	@$(BIN)/python -m pytest tests/pipeline tests/contract -m long $(T)
