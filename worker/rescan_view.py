@@ -158,9 +158,28 @@ class Bar:
         self._progress.update(bar, completed=done, total=total, said=escape(printable(said)))
 
 
+class Lines:
+    """What the bars say, for a log: a line wherever a run comes to stand otherwise, why it waits among them."""
+
+    def __init__(self, console: Console) -> None:
+        """Nothing is said yet."""
+        self._console, self._stood = console, ("", False)
+
+    def __call__(self, run: Run) -> None:
+        """Say how the run stands, unless it stood so before: a reason's own figures may change every few seconds."""
+        stands = (run.state, bool(run.waits_for))
+        if stands != self._stood:
+            self._stood = stands
+            so_far = f"{run.enqueued:,} sent, {worked(run):,} worked"
+            self._console.print(f"{run.id}: {printable(state_of(run))} ({so_far})", markup=False, soft_wrap=True)
+
+
 @contextmanager
-def bar(console: Console, run: Run) -> Iterator[Bar]:
-    """Shown on a terminal, and nowhere else."""
+def bar(console: Console, run: Run) -> Iterator[Callable[[Run], None]]:
+    """Bars on a terminal, and lines elsewhere."""
+    if not console.is_terminal:
+        yield Lines(console)
+        return
     columns = (
         TextColumn("{task.description:>6}"),
         BarColumn(),
@@ -169,7 +188,7 @@ def bar(console: Console, run: Run) -> Iterator[Bar]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[said]}"),
     )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with Progress(*columns, console=console, transient=True) as progress:
         yield Bar(progress, run)
 
 
