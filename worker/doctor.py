@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import packages_distributions
+from importlib.metadata import Distribution, distributions
 from importlib.util import find_spec
 from typing import Any
 
@@ -21,6 +22,7 @@ from worker.originals import Unkept, originals
 #: The top-level names that this application's modules have; two owners of one name break in odd places.
 NAMES = ("worker", "tasks", "config")
 OWNER = "modfleet"
+_CLAIMED = re.compile(rf"^({'|'.join(NAMES)})(?:/|\.[\w.-]*(?:py|pyd|so)\b|$)", re.MULTILINE)
 
 
 class Sick(Exception):
@@ -38,8 +40,19 @@ class Finding:
 
 def contested_names() -> list[str]:
     """Our top-level names that another installed distribution claims too, as `name (distribution)`."""
-    owners = packages_distributions()
-    return [f"{name} ({other})" for name in NAMES for other in sorted(set(owners.get(name, ())) - {OWNER})]
+    owners = {(name, other.name) for other in distributions() for name in _claims(other)}
+    return [f"{name} ({other})" for name, other in sorted(owners) if other != OWNER]
+
+
+def _claims(other: Distribution) -> set[str]:
+    """Those of our names that it has: by `top_level.txt` where it has one, or else by the list of its files.
+
+    `importlib.metadata.packages_distributions` says the same for all names there are, a quarter of a second long.
+    """
+    listed = other.read_text("top_level.txt") or other.read_text("RECORD")
+    if listed is None:
+        listed = "\n".join(map(str, other.files or ()))
+    return set(_CLAIMED.findall(listed))
 
 
 def examine(desk: Desk) -> Iterator[Finding]:

@@ -20,15 +20,48 @@ HIDDEN: dict[str, Any] = {"StringNotEquals": {"s3:ExistingObjectTag/moderation":
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("file", "says"),
+    [
+        ("top_level.txt", "other\n{}\n"),
+        ("RECORD", "other/{}/x.py,,\n{}/__init__.py,sha256=x,1\n"),
+        ("RECORD", "{}.py,sha256=x,1\nother/x.py,,\n"),
+        ("RECORD", "other/x.py,,\n{}.cpython-311-x86_64-linux-gnu.so,sha256=x,1\n"),
+    ],
+    ids=["declared", "a package", "a module", "an extension"],
+)
 def test_another_distribution_with_one_of_our_names_is_named(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, file: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    info = tmp_path / "intruder-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: intruder\nVersion: 1.0\n")
-    (info / "top_level.txt").write_text(f"{name}\n")
-    monkeypatch.syspath_prepend(str(tmp_path))
+    installed(tmp_path, monkeypatch, **{file: says.replace("{}", name)})
     assert contested_names() == [f"{name} (intruder)"]
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        "tasks-1.0.dist-info/RECORD,,\n",
+        "other/config/x.py,,\n",
+        "worker_tools/x.py,,\n",
+        "tasksy.py,,\n",
+        "config.pth,,\n",
+        "bin/worker,,\n",
+    ],
+)
+def test_what_only_looks_like_one_of_our_names_is_nobodys_claim(
+    record: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed(tmp_path, monkeypatch, RECORD=record)
+    assert contested_names() == []
+
+
+def installed(site: Path, monkeypatch: pytest.MonkeyPatch, **files: str) -> None:
+    """One more distribution, as installers write it down."""
+    info = site / "intruder-1.0.dist-info"
+    info.mkdir()
+    for name, text in ({"METADATA": "Metadata-Version: 2.1\nName: intruder\nVersion: 1.0\n"} | files).items():
+        (info / name).write_text(text)
+    monkeypatch.syspath_prepend(str(site))
 
 
 def test_nobody_contests_our_names_here() -> None:
