@@ -16,6 +16,7 @@ import pytest
 from elsewhere import outside
 from hypothesis import HealthCheck, settings
 from PIL import Image
+from xdist.scheduler import LoadFileScheduling
 
 from deploy.local.aws import client
 from deploy.local.children import Child
@@ -35,6 +36,20 @@ _AI = {
     "bedrock-runtime": "BEDROCK_RUNTIME",
     "bedrock": "BEDROCK",
 }
+
+
+class Together(LoadFileScheduling):
+    """One file after the other to whichever process is free; those that share a browser, or an arena, to one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        folder, _, _ = nodeid.partition("/test_")
+        return folder if folder in ("tests/browser", "tests/chaos") else super()._split_scope(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together | None:
+    """Of `--dist loadfile`: a process does not set up for a file what another has set up already."""
+    return Together(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")

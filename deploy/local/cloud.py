@@ -6,7 +6,6 @@ With `--endpoint` somebody else serves AWS (LocalStack), and ministack only what
 from __future__ import annotations
 
 import argparse
-import asyncio
 import html
 import logging
 import os
@@ -20,7 +19,7 @@ from deploy.local.edge import Edge
 from deploy.local.outside import Front
 from deploy.local.provision import provision
 from deploy.local.ranges import SlicesVersions
-from deploy.local.serving import Site, bind, serve
+from deploy.local.serving import Site, bind, run, serve
 
 #: CloudFront's CreateInvalidation, https://docs.aws.amazon.com/cloudfront/latest/APIReference/API_CreateInvalidation.html
 _INVALIDATION = re.compile(r"/2020-05-31/distribution/[^/]+/invalidation/?")
@@ -86,7 +85,7 @@ class Place:
     key: str
 
 
-async def run(place: Place, *, until_eof: bool) -> None:
+async def serve_cloud(place: Place, *, until_eof: bool) -> None:
     """Serve the cloud and its edge.
 
     Announces `endpoint`, `front` (S3 and CloudFront, the same where nothing is outside), `public_url` and the stacks'
@@ -119,7 +118,7 @@ def main() -> None:
     parser.add_argument("--until-eof", action="store_true", help="also end when standard input ends")
     chosen = vars(parser.parse_args())
     until_eof = chosen.pop("until_eof")
-    asyncio.run(run(Place(**chosen), until_eof=until_eof))
+    run(serve_cloud(Place(**chosen), until_eof=until_eof))
 
 
 if __name__ == "__main__":

@@ -28,6 +28,8 @@ from worker.console.site import create_site
 ROLES = {"leads": "senior", "ts": "reviewer", "checks": "auditor"}
 URL = "https://console.test"
 ADDRESSES = count()
+#: What browsers do at the provider.
+ELSEWHERE = httpx.Client()
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +86,7 @@ def at_provider(browser: TestClient, to: str = "/") -> str:
     """Where the provider sends a browser that came to sign in."""
     sent = browser.get("/sign-in/start", params={"to": to})
     assert sent.status_code == 302, sent.text
-    location = httpx.get(sent.headers["location"]).headers["location"]
+    location = ELSEWHERE.get(sent.headers["location"]).headers["location"]
     assert location.startswith(f"{URL}/sign-in/back?")
     return str(location)
 

@@ -34,8 +34,9 @@ from tasks.record.standing import Standing, Status
 from tests.contract.command import Said, run
 from worker.wiring import wire
 
-#: Seconds between two looks at something that another process does.
-POLL = 0.05
+#: Seconds between two looks at something that another process does: the first ones, and those that follow in vain. Each
+#: takes the processor away from whoever is looked at.
+POLL, SLOWEST_POLL = 0.05, 0.25
 #: Seconds for one upload on a busy machine, queueing behind all the others included.
 PATIENCE = 60.0
 _LOG_TAIL = 4000
@@ -45,10 +46,11 @@ Found = TypeVar("Found")
 
 def until(look: Callable[[], Found], *, what: str, within: float = PATIENCE) -> Found:
     """Look until there is something (true), and give it. Raises AssertionError when it takes too long."""
-    deadline = time.monotonic() + within
+    deadline, pause = time.monotonic() + within, POLL
     while not (found := look()):
         assert time.monotonic() < deadline, f"not within {within:.0f} s: {what}"
-        time.sleep(POLL)
+        time.sleep(pause)
+        pause = min(pause * 1.5, SLOWEST_POLL)
     return found
 
 
@@ -82,6 +84,7 @@ class Fleet:
         #: By location and version: without versions that is an ETag and a number, both of which other uploads may have.
         self._notices: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
         self._account_events: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        self._log: dict[tuple[str, str], bytes] = {}
         self._rescan_notices: dict[str, list[dict[str, Any]]] = defaultdict(list)
         self._events: dict[tuple[str, str], str] = {}
         self._notices_url = self._subscribe()
@@ -252,11 +255,11 @@ class Fleet:
         return self._rescan_notices[uploader]
 
     def audit_lines(self) -> list[dict[str, Any]]:
-        """Every line of the audit log."""
+        """Every line of the audit log. An object of it is read once, unless it has changed."""
         pages = self.aws.s3.get_paginator("list_objects_v2").paginate(Bucket=self.settings.audit_bucket, Prefix="log/")
-        keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
-        bodies = [self._bytes(self.settings.audit_bucket, key) or b"" for key in keys]
-        return [json.loads(line) for body in bodies for line in body.splitlines()]
+        there = [(entry["Key"], entry["ETag"]) for page in pages for entry in page.get("Contents", [])]
+        self._log = {one: self._log.get(one) or self._bytes(self.settings.audit_bucket, one[0]) or b"" for one in there}
+        return [json.loads(line) for body in self._log.values() for line in body.splitlines()]
 
     def modfleet(self, *words: str) -> Said:
         """Run `modfleet WORDS` on this fleet's cloud."""

@@ -28,7 +28,7 @@ from deploy.local.ai.video import Jobs, Publish
 from deploy.local.asgi import LOOPBACK, Receive, Scope, Send, headers_of, read_body, respond
 from deploy.local.aws import KEY, client
 from deploy.local.knobs import Knobs
-from deploy.local.serving import Site, bind, serve
+from deploy.local.serving import Site, bind, run, serve
 
 Operation = Callable[[Mapping[str, Any]], dict[str, Any]]
 
@@ -151,7 +151,7 @@ def main() -> None:
     s3, sns = (client(service, chosen.s3, key=chosen.key) for service in ("s3", "sns"))
     stand_in = StandIn(Objects(s3), Knobs.chosen(chosen), publisher(sns))
     site = Site(stand_in, bind(chosen.port, host=chosen.host))
-    asyncio.run(serve([site], announce=lambda: {"endpoint": site.url}, until_eof=chosen.until_eof))
+    run(serve([site], announce=lambda: {"endpoint": site.url}, until_eof=chosen.until_eof))
 
 
 if __name__ == "__main__":
