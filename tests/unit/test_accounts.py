@@ -217,6 +217,20 @@ def test_an_old_lift_goes_with_what_it_took_back_and_with_nothing_else() -> None
     assert len(place("s3://b/a")) == 16
 
 
+@pytest.mark.parametrize("older", [lift("b", at=2), replace(lift(at=2), why=FORGIVEN)], ids=["another", "all"])
+def test_a_lift_that_still_matters_stays_though_one_written_after_it_is_older(older: Lift) -> None:
+    log: list[Mark] = [strike("a"), lift("a", at=40), older]
+    left = tidied(log, day(2.1) + SETTLED)
+    assert log[1] in left
+    assert counting(left, day(41)) == ()
+
+
+def test_what_is_forgiven_beside_a_post_leaves_the_parts_of_the_post() -> None:
+    log: list[Mark] = [strike("a"), strike("post", at=1, instead_of=["a"]), strike("b", at=1)]
+    log += [replace(lift("b", at=2), why=FORGIVEN), lift("post", at=3)]
+    assert counting(log, day(4)) == (log[0],)
+
+
 def test_each_lift_tells_of_what_it_took_back_and_of_nothing_that_others_did() -> None:
     log: list[Mark] = [strike("a"), strike("b"), strike("c"), lift("a"), lift("b"), strike("a", at=2)]
     assert [[one.id for one in lifted_by(log, mark.id)] for mark in log[3:5]] == [["a@0"], ["b@0"]]
@@ -236,6 +250,25 @@ def test_a_long_log_keeps_its_newest_marks_and_the_count_of_all() -> None:
     assert points(counting(again, day(4))) == len(log) + LEFT_MARKS
     assert [mark.id for mark in again].count(OLDER) == 1
     assert change_by(left, left[1].id) is None
+
+
+def test_the_strike_that_stands_for_all_older_ones_is_about_no_item_and_goes_with_none_of_them() -> None:
+    log = [
+        replace(strike(f"k{number}", at=number / 100, instead_of=["part"]), rules=("labels/Violence>=90",))
+        for number in range(MOST_MARKS + 1)
+    ]
+    left = tidied(log, day(2))
+    older = left[0]
+    assert isinstance(older, Strike)
+    assert (older.location, older.version, older.rules, older.instead_of) == ("", "", (), ())
+    newest_of_them = log[-LEFT_MARKS - 1].location.removeprefix("s3://b/")
+    assert older in counting([*left, lift(newest_of_them, at=3)], day(4))
+
+
+def test_a_long_log_whose_older_marks_were_taken_back_keeps_nothing_in_their_place() -> None:
+    early = [strike(f"k{number}") for number in range(MOST_MARKS)]
+    recent = [strike(f"m{number}", at=2) for number in range(LEFT_MARKS)]
+    assert tidied([*early, lift(at=1), *recent], day(3)) == tuple(recent)
 
 
 def test_a_mark_that_is_not_there_has_changed_nothing() -> None:
@@ -326,6 +359,7 @@ def test_what_is_not_said_is_one_strike_for_90_days_that_lead_nowhere() -> None:
         "accounts: {}",
         "accounts: {strikes: {default: 0}}",
         "accounts: {decay: 1 day, thresholds: {suspend: 5}}",
+        "accounts: {strikes: {guardrail: 0, classifier: 2, rules: 3}}",
         "accounts: {strikes: {moderation/Weapons: 2, term/slurs: 3, guardrail/topic/a b: 4}, thresholds: {warn: 1}}",
     ],
 )
@@ -346,6 +380,9 @@ MISTAKES = {
     "strikes: {pii/EMAIL: 1}": (
         'p:42: strikes: "pii/EMAIL" names no rule that takes something down; they look like moderation/Weapons or '
         "guardrail/HATE"
+    ),
+    "strikes: {gaurdrail/HATE: 1}": (
+        'p:42: strikes: "gaurdrail/HATE" names no rule that takes something down; the nearest is "guardrail"'
     ),
     "strikes: {guardrail/HATEE: 1}": (
         'p:42: strikes: "guardrail/HATEE" names no rule that takes something down; the nearest is "HATE"'

@@ -149,6 +149,11 @@ def test_a_surface_must_not_be_called_overall() -> None:
         parse_policy(with_brake("takedowns_per_hour: {overall: 5}").replace("  feed:", "  overall:"))
 
 
+@pytest.mark.parametrize("text", [TEXT, with_brake("takedowns_per_hour: {}")], ids=["no section", "no quota"])
+def test_where_there_is_no_quota_a_surface_may_be_called_overall(text: str) -> None:
+    assert parse_policy(text.replace("  feed:", "  overall:")).surface_for("a").name == "overall"
+
+
 def test_a_change_of_a_quota_is_told_in_words() -> None:
     old, new = "takedowns_per_hour: {overall: 500}", "takedowns_per_hour: {overall: 50, feed: 10}"
     said = differences(parse_policy(with_brake(old)), parse_policy(with_brake(new)))
