@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import permutations
 from typing import Any
 
@@ -13,6 +14,7 @@ from config.settings import CONFIG
 from tasks.decide.decision import decide
 from tasks.decide.explain import Explained, explain, steps
 from tasks.decide.holding import OTHER, Holding, holdings
+from tasks.decide.policy import Policy
 from tasks.decide.policy_file import parse_policy
 from tasks.decide.rule import Tier
 from tasks.decide.taxonomy import PATHS
@@ -21,6 +23,10 @@ from tasks.detect.finding import Finding
 TEXT = (CONFIG / "policy.yaml").read_text(encoding="utf-8")
 POLICY = parse_policy(TEXT)
 FEED = POLICY.surface_for("feed/x")
+#: With a rule that a single finding reaches.
+ALONE = parse_policy(
+    TEXT.replace("\nrules:\n", "\nrules:\n  alone: {when: {any of: {moderation/Weapons: 40}}, then: hold}\n", 1)
+)
 LABELS = (
     *("moderation/Violence/Weapons", "moderation/Violence", "moderation/Alcohol", "guardrail/HATE", "classifier/allow"),
     *("guardrail/PROMPT_ATTACK", "pii/EMAIL", "unreadable/empty", "content-type/Illustrated", "new/Kind"),
@@ -31,8 +37,8 @@ def saw(label: str, confidence: float = 99.0, **more: Any) -> Finding:
     return Finding(detector="any", detector_version="1", label=label, confidence=confidence, **more)
 
 
-def told(*findings: Finding) -> dict[str, Explained]:
-    _, explained = explain(findings, POLICY, FEED)
+def told(*findings: Finding, policy: Policy = POLICY) -> dict[str, Explained]:
+    _, explained = explain(findings, policy, FEED)
     return {one.finding.label: one for one in explained}
 
 
@@ -51,6 +57,7 @@ def test_the_decision_told_is_the_decision_made_and_some_finding_counts_unless_i
     assert sum(one.times for one in explained) == len(found)
     for one in explained:
         assert (one.weight in ("below", "free")) is (not one.reached)
+        assert bool(one.lifted_by) is (one.weight == "lifted")
         if one.weight == "counts":
             assert {rule.name for rule in one.reached} <= {rule.name for rule in decision.rules}
         assert all(rule.threshold is not None and rule.threshold > one.finding.confidence for rule in one.missed)
@@ -63,6 +70,19 @@ def test_a_finding_that_reached_the_tier_counts_and_one_below_it_says_what_it_mi
     one = told(saw("moderation/Violence/Weapons", 40))["moderation/Violence/Weapons"]
     assert (one.weight, one.reached) == ("below", ())
     assert [rule.threshold for rule in one.missed] == [60, 90]
+
+
+def test_what_leads_no_further_than_it_came_and_what_no_confidence_leads_to_is_not_missed() -> None:
+    careful = parse_policy(TEXT.replace("{gray: LOW, reject: HIGH}", "{gray: LOW, hold: MEDIUM, reject: HIGH}"))
+    one = told(saw("guardrail/HATE", 30), policy=careful)["guardrail/HATE"]
+    assert [rule.name for rule in one.missed] == ["guardrail/HATE>=HIGH"]
+    one = told(saw("moderation/Violence/Weapons", 20), policy=ALONE)["moderation/Violence/Weapons"]
+    assert [rule.threshold for rule in one.missed] == [60, 90]
+
+
+def test_a_confidence_that_cannot_be_has_missed_nothing() -> None:
+    one = told(saw("moderation/Violence/Weapons", 101))["moderation/Violence/Weapons"]
+    assert (one.weight, one.missed) == ("counts", ())
 
 
 def test_the_worst_is_told_first_however_sure_the_others_are_and_of_several_alike_the_surest() -> None:
@@ -84,6 +104,20 @@ def test_of_those_that_lead_to_the_same_the_surer_comes_first_and_of_these_the_f
     for found in permutations(some):
         _, explained = explain(found, POLICY, FEED)
         assert [one.finding.label for one in explained] == ["guardrail/VIOLENCE", "guardrail/HATE", "guardrail/SEXUAL"]
+
+
+@pytest.mark.parametrize(("sure", "place"), [(50, 0), (70, 1)])
+def test_what_is_lifted_is_told_among_what_is_allowed_by_how_sure_it_was(sure: float, place: int) -> None:
+    found = [saw("guardrail/HATE", 60), saw("classifier/allow", 0), saw("moderation/Alcohol", sure)]
+    _, explained = explain(found, POLICY, FEED)
+    assert [one.finding.label for one in explained].index("guardrail/HATE") == place
+    assert explained[-1].finding.label == "classifier/allow"
+
+
+def test_the_same_label_by_another_detector_is_told_by_itself() -> None:
+    email = saw("pii/EMAIL", 90)
+    _, explained = explain([email, replace(email, detector="other"), email], POLICY, FEED)
+    assert sorted((one.finding.detector, one.times) for one in explained) == [("any", 2), ("other", 1)]
 
 
 def test_the_same_label_in_another_part_is_told_by_itself() -> None:
@@ -117,6 +151,13 @@ def test_an_ancestor_that_only_echoes_its_child_is_lifted_by_the_child() -> None
     assert all_told[f"moderation/{path}"].lifted_by == (f"moderation/{path}/Exposed Male Nipple",)
 
 
+def test_an_ancestor_is_lifted_by_each_child_that_leads_as_far_and_they_are_told_by_name() -> None:
+    names = ("Weapons", *(f"Graphic Violence/{name}" for name in ("Weapon Violence", "Blood & Gore", "Self-Harm")))
+    children = [f"moderation/Violence/{name}" for name in names]
+    one = told(saw("moderation/Violence", 70), *(saw(child, 70) for child in children))["moderation/Violence"]
+    assert (one.weight, list(one.lifted_by)) == ("lifted", sorted(children))
+
+
 def test_a_label_seen_a_thousand_times_in_a_film_is_told_once_at_its_surest() -> None:
     film = [saw("moderation/Violence/Weapons", 61 + at % 20, time_ms=(at, at + 1)) for at in range(1000)]
     one = told(*film)["moderation/Violence/Weapons"]
@@ -127,6 +168,20 @@ def test_the_steps_of_a_label_are_its_thresholds_the_strictest_first() -> None:
     rules = steps(saw("guardrail/HATE"), POLICY, FEED)
     assert [(rule.tier, rule.threshold) for rule in rules] == [(Tier.REJECT, 90), (Tier.HOLD, 30)]
     assert steps(saw("moderation/Alcohol"), POLICY, FEED) == ()
+
+
+def test_the_steps_of_a_label_go_down_to_a_rule_that_it_reaches_alone() -> None:
+    assert [rule.name for rule in steps(saw("moderation/Violence/Weapons"), ALONE, FEED)] == [
+        "labels/Violence/Weapons>=90",
+        "labels/Violence/Weapons>=60",
+        "rules/alone",
+    ]
+
+
+@pytest.mark.parametrize("threshold", ["0", "0.5", "1", "100"])
+def test_a_threshold_at_the_end_of_the_scale_is_one_step(threshold: str) -> None:
+    policy = parse_policy(TEXT.replace("Gambling: {hold: 90", f"Gambling: {{hold: {threshold}"))
+    assert [rule.threshold for rule in steps(saw("moderation/Gambling"), policy, FEED)] == [float(threshold)]
 
 
 def held(text: str = TEXT, key: str = "feed/x") -> dict[str, Holding]:
@@ -154,9 +209,18 @@ def test_each_threshold_is_told_where_it_is_written() -> None:
     assert own["moderation/Violence/Weapons"].written_at == {Tier.HOLD: "feed: Weapons", Tier.REJECT: "Weapons"}
 
 
+def test_a_tier_that_no_entry_names_is_written_nowhere_and_without_the_text_none_is() -> None:
+    bare = held(TEXT.replace("Hate Symbols: {hold: 50, reject: 80}", "Hate Symbols: {hold: 50}"))
+    assert bare["moderation/Hate Symbols/Extremist"].written_at == {Tier.HOLD: "Hate Symbols"}
+    assert all(not one.written_at for one in holdings(POLICY, FEED))
+
+
 @pytest.mark.parametrize(
     ("label", "tiers"),
     {
+        "guardrail/HATE": {Tier.HOLD: 30, Tier.REJECT: 90},
+        "classifier/hold": {Tier.HOLD: None},
+        "classifier/reject": {Tier.REJECT: None},
         "pii/EMAIL": {Tier.REDACT: 60},
         "pii/NAME": {},
         "guardrail/word/custom": {Tier.REJECT: None},
