@@ -80,6 +80,22 @@ def test_the_closest_surface_wins_in_whatever_order_they_stand() -> None:
 
 
 @pytest.mark.parametrize(
+    ("closer", "other"),
+    [
+        ("users/7/*", "users/*/*"),
+        ("abc*", "a*b*"),
+        ("abc**", "a*b*"),
+        ("users/*/face", "users/**/face"),
+        ("users/*/*/face", "users/**/*face"),
+        ("users/*/face", "users/*/face*"),
+    ],
+)
+def test_the_pattern_with_more_characters_is_closer_then_the_one_with_fewer_wildcards(closer: str, other: str) -> None:
+    assert place(closer).meets(place(other))
+    assert place(closer).rank > place(other).rank
+
+
+@pytest.mark.parametrize(
     ("lines", "wrong"),
     [
         (
@@ -148,6 +164,9 @@ def test_what_shows_at_once_within_a_surface_that_shows_nothing_unseen_needs_the
     policy = with_surfaces("team: {prefix: avatars/team/, visibility: after, hold: flag}")
     assert policy.surface_for("avatars/team/x").tagged
     assert not policy.surface_for("x").tagged
+    # One that shows nothing unseen itself says so already, wherever it lies.
+    guarded = with_surfaces("team: {prefix: avatars/team/, visibility: before, hold: withhold}")
+    assert not guarded.surface_for("avatars/team/x").tagged
 
 
 def test_what_a_policy_does_not_say_of_places_leaves_its_version_as_it_was() -> None:

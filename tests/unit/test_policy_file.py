@@ -79,6 +79,9 @@ MISTAKES = [
     ("prefix: avatars/", 'prefix: ""', ['p:6: feed: the prefix "" is already that of avatars (line 2)']),
     ('prefix: ""', "prefix: feed/", ['p:1: surfaces: none has the prefix "", so some keys would belong nowhere']),
     ("    visibility: after\n", "", ['p:6: feed: "visibility" is missing']),
+    # where a surface could not be read, it may have been the one of every key
+    ('prefix: ""\n    visibility: after\n', "prefix: feed/\n", ['p:6: feed: "visibility" is missing']),
+    ('prefix: ""', "prefix: feed/\n    about: 7", ["p:8: about: must be text, in quotes if need be"]),
     ("visibility: after", "visibility: afer", [
         'p:8: visibility: must be before or after (it is "afer"); the nearest is "after"',
     ]),

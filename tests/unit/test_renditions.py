@@ -77,6 +77,20 @@ def test_a_key_that_is_like_no_rendition_is_no_reason_to_ask() -> None:
     assert list(heads("thumbs/{stem}_*.jpg", "photos/cat.png")) == []
 
 
+@pytest.mark.parametrize(
+    ("pattern", "key", "found"),
+    [
+        ("thumbs/{stem}_*.jpg", "thumbs/my_cat_200.jpg", ["thumbs/my_cat_", "thumbs/my_"]),
+        ("thumbs/{stem}_*_s.jpg", "thumbs/my_cat_200_s.jpg", ["thumbs/my_cat_", "thumbs/my_"]),
+        ("{dir}small/{name}", "photos/small/cat.png", ["photos/small/cat.png"]),
+    ],
+)
+def test_only_where_the_rest_of_a_key_fits_as_well_may_an_originals_part_of_it_end(
+    pattern: str, key: str, found: list[str]
+) -> None:
+    assert list(heads(pattern, key)) == found
+
+
 def test_of_a_key_that_could_have_very_many_originals_the_longest_names_are_tried() -> None:
     found = list(heads("t/{stem}_*", "t/" + "_" * 100))
     assert found == [f"t/{'_' * length}" for length in range(100, 100 - MOST_HEADS, -1)]
