@@ -86,7 +86,7 @@ def test_each_notice_is_said_in_the_language_that_is_known_and_the_default_one_o
 
 @pytest.mark.parametrize(
     ("language", "known"),
-    [("de", "de"), ("DE-at", "de"), ("en", "en"), ("pt", ""), ("", ""), ("deutsch", "")],
+    [("de", "de"), ("DE-at", "de"), ("en", "en"), ("pt", ""), ("", ""), ("deutsch", ""), ("de-CH-1996", "de")],
 )
 def test_a_language_is_known_by_its_first_part(language: str, known: str) -> None:
     assert POLICY.notices.known(language) == known
@@ -125,7 +125,15 @@ def test_a_rule_becomes_its_path_and_the_classifier_says_which_rule_it_means() -
     # What it held for is no rule of what it rejected, and a verdict without a rule names none.
     assert paths_of(["classifier/hold"], [finding]) == ("classifier/hold",)
     assert paths_of(["classifier/reject"], [replace(finding, rule="")]) == ("classifier/reject",)
+    # Nobody else's finding makes a path longer.
+    assert paths_of(["pii/NAME"], [replace(finding, label="pii/NAME")]) == ("pii/NAME",)
     assert list(above("a/b")) == ["a/b", "a", "default"]
+
+
+def test_the_rules_that_the_classifier_named_stand_in_one_order_whatever_that_of_its_verdicts() -> None:
+    verdict = Finding(detector="c", detector_version="1", label="classifier/reject", confidence=100.0)
+    verdicts = [replace(verdict, rule=rule) for rule in "hgfedcbaa"]
+    assert paths_of(["classifier/reject"], verdicts) == tuple(f"classifier/reject/{rule}" for rule in "abcdefgh")
 
 
 @pytest.mark.parametrize(
@@ -143,12 +151,15 @@ def test_a_rule_becomes_its_path_and_the_classifier_says_which_rule_it_means() -
         ("{en: masked, de: maskiert}", "{en: masked}", 'masked: has no text in "de", as rules: default has'),
         ("{de: Waffen}", "{dee: Waffen}", '"dee" is no language of rules: default; the nearest is "de"'),
         ("{de: Waffen}", "{d: Waffen}", 'd: "d" is no language; they look like en or pt-BR'),
+        ("de: Regeln", "de: 7", "de: must be text, in quotes if need be"),
         ("moderation/Weapons", "moderation/Weapon", 'unknown label "Weapon"'),
         ("moderation/Weapons", "moderatoin/Weapons", 'unknown rule "moderatoin/Weapons"; the nearest is "moderation"'),
+        ("moderation/Weapons", "moderatoin", 'unknown rule "moderatoin"; the nearest is "moderation"'),
         ("rules/doxxing", "rules/doxing", 'unknown rule "rules/doxing"; the nearest is "rules/doxxing"'),
         ("rules/doxxing", "pii/EMIAL", 'unknown rule "pii/EMIAL"; the nearest is "pii/EMAIL"'),
         ("moderation/Weapons", "moderation/Violence", '"moderation/Violence" stands twice; first in line'),
         ("  back: {en: back, de: zurück}\n", "", 'notices: "back" is missing'),
+        ("  rules:\n", "  ruels:\n", 'notices: "rules" is missing'),
         ("default: {en: rules, de: Regeln}", "pii: {en: x, de: y}", 'rules: "default" is missing'),
     ],
 )
@@ -204,6 +215,7 @@ def test_ten_years_and_their_leap_days_are_the_longest() -> None:
         ("appeals: 200", 'appeals: must be a number of days up to 3653, such as 200 days (it is "200")'),
         ("appeals: 99999 days", 'appeals: must be a number of days up to 3653, such as 200 days (it is "99999 days")'),
         ("originals: 0 days", 'originals: must be a number of days up to 3653, such as 200 days (it is "0 days")'),
+        ("originals: [200 days]", "originals: must be a number of days up to 3653, such as 200 days"),
         ("originals: 1 days", "originals: must be kept as long as a decision can be appealed, 184 days"),
         ("apeals: 200 days", 'retention: unknown key "apeals"; the nearest is "appeals"'),
     ],
@@ -212,7 +224,12 @@ def test_nothing_is_kept_too_short(said: str, expected: str) -> None:
     wrapped = said if said.startswith("{") else f"{{{said}}}"
     with pytest.raises(PolicyError) as refused:
         parse_policy(f"{TEXT}\nretention: {wrapped}\n")
-    assert expected in str(refused.value)
+    assert [problem.partition(": ")[2] for problem in refused.value.problems] == [expected]
+
+
+def test_an_original_may_go_when_the_last_appeal_can() -> None:
+    kept = parse_policy(f"{TEXT}\nretention: {{appeals: 200 days, originals: 200 days}}\n").retention
+    assert kept == Retention(appeals=200, originals=200)
 
 
 def test_the_window_of_an_appeal_begins_with_the_decision() -> None:
