@@ -254,6 +254,18 @@ def test_a_label_below_one_that_is_other_on_a_surface_does_not_inherit_it() -> N
     policy = parse_policy(TEXT.replace(said, said + ", Graphic Violence: {hold: 50}"))
     assert "Violence/Graphic Violence" not in policy.surfaces[0].labels
     assert parse_policy(policy_text(policy)) == policy
+    # ... and of the others nothing is printed: it is as elsewhere.
+    printed = yaml.safe_load(policy_text(policy))["surfaces"]["quiet"]["labels"]
+    assert set(printed) == {path for path in PATHS if path.startswith("Violence")} | set(policy.surfaces[0].labels)
+
+
+def test_what_a_surface_does_not_say_is_printed_only_where_a_choice_was_made_for_it() -> None:
+    printed = yaml.safe_load(policy_text(parse_policy(TEXT)))["surfaces"]["feed"]
+    assert set(printed) == {"prefix", "visibility", "hold", "pii", "first_look", "mask", "toxicity"}
+
+
+def test_a_whole_number_is_printed_without_a_point() -> None:
+    assert "pii/NAME: 80\n" in policy_text(parse_policy(TEXT))
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(Policy) if field.name != "version"])
