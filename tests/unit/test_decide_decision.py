@@ -105,12 +105,16 @@ decided, outcome = Verdicts(POLICY).decided, Verdicts(POLICY).outcome
         ("guardrail/topic/weather", 100, ALLOW, None),
         ("guardrail/topic/gambling tips", 100, REJECT, "guardrail/topic/gambling tips"),
         ("guardrail/topic/anything else", 100, HOLD, "guardrail/topic/anything else"),
+        ("guardrail/topic/drink/drive", 100, HOLD, "guardrail/topic/drink/drive"),
         # the classifier: severity 1 and 2 of 3
         ("classifier/allow", 0, ALLOW, None),
         ("classifier/hold", 0, HOLD, "classifier/hold"),
         ("classifier/reject", 100 / 3, HOLD, "classifier/reject below severity 2"),
         ("classifier/reject", 33.3, HOLD, "classifier/reject below severity 2"),
         ("classifier/reject", 200 / 3, REJECT, "classifier/reject"),
+        # between two severities, the nearer
+        ("classifier/reject", 49.99, HOLD, "classifier/reject below severity 2"),
+        ("classifier/reject", 50.01, REJECT, "classifier/reject"),
         ("classifier/reject", 66.6, REJECT, "classifier/reject"),
         ("classifier/reject", 66.7, REJECT, "classifier/reject"),
         ("classifier/reject", 100, REJECT, "classifier/reject"),

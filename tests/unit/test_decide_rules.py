@@ -243,6 +243,7 @@ def test_the_order_of_rules_and_how_they_are_spelled_is_no_other_version() -> No
         ("all of: {pii/NAME: 80}", "all of: {pii/NAME: 80.0}"),
         ("any of: {moderation/Sex Toys: 30}", "all of: {moderation/Explicit/Sex Toys: 30}"),
         ("guardrail/HATE: LOW", "guardrail/HATE: 30"),
+        ("seen, moderation/Explicit: 20}}", "seen}, any of: {moderation/Explicit: 20}}"),
     ):
         assert parse_policy(f"{head}\nrules:\n{rules.replace(old, new)}") == POLICY
 
@@ -277,6 +278,8 @@ MISTAKES = [
     ("a: {when: {any of: {term/: 1}, all of: {pii/SSN: 1}}, then: hold}", 'unknown label "term/"'),
     ("a: {when: {any of: {pii/NAME: LOW}, all of: {pii/SSN: 1}}, then: hold}",
      'pii/NAME: must be a number from 0 to 100 (it is "LOW")'),
+    ("a: {when: {any of: {pii/NAME: LOW, pii/AGE: 1}, all of: {pii/NAME: 1}}, then: hold}",
+     'pii/NAME: must be a number from 0 to 100 (it is "LOW")'),
     ("a: {when: {any of: {pii/NAME: 101}, all of: {pii/SSN: 1}}, then: hold}",
      'pii/NAME: must be from 0 to 100 (it is "101")'),
     ("a: {when: {any of: {moderation/Violence: 1}, all of: {moderation/Weapons: 1}}, then: hold}",
@@ -288,6 +291,8 @@ MISTAKES = [
      'unknown label "pii/AGE"; here can stand only content-type/ or known/'),
     ("a: {when: {any of: {pii/NAME: 1}}, unless: {known/bad: 1}, then: hold}",
      'unless: "bad" is no list that "known" allows'),
+    ("a: {when: {any of: {pii/NAME: 1}}, unless: {known/bad/1: 1}, then: hold}",
+     'unless: "bad/1" is no list that "known" allows'),
     ("a: {when: {any of: {pii/NAME: 1}}, unless: {}, then: hold}", "unless: names nothing"),
     ("a: {when: {any of: {pii/NAME: 1}}, then: hold, priority: high}",
      'priority: must be normal or top (it is "high")'),
@@ -296,6 +301,8 @@ MISTAKES = [
     ("a: {relax: [pii/NAME], when: {known/fine: seen}, then: hold}",
      'unknown label "pii/NAME"; here can stand only moderation/'),
     ("a: {relax: [], when: {known/fine: seen}, then: hold}", "relax: names no label"),
+    ("a: {relax: moderation/Weapons, when: {known/fine: seen}}", 'a: "then" is missing'),
+    ("a: {relax: moderation/Weapons, then: hold}", 'a: "when" is missing'),
     ("a: {relax: moderation/Weapons, when: {known/fine: seen}, then: reject}",
      'then: must be allow or hold (it is "reject")'),
     ("a: {relax: moderation/Weapons, when: {known/fine: seen}, then: hold, priority: top}",

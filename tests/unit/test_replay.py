@@ -12,7 +12,7 @@ import yaml
 from config.settings import CONFIG
 from tasks.decide.decision import decide
 from tasks.decide.policy_file import parse_policy
-from tasks.decide.replay import Past, Tally, cause, replay
+from tasks.decide.replay import Flip, Past, Tally, cause, replay
 from tasks.decide.rule import Tier
 from tasks.decide.taxonomy import PATHS
 from tasks.detect.finding import Finding
@@ -146,6 +146,20 @@ def test_a_flip_names_the_labels_of_the_stricter_side_and_its_direction() -> Non
     assert {"pii/EMAIL", "guardrail/word/custom"} <= {label for flip in milder for label in flip.causes}
 
 
+def test_the_causes_of_a_flip_stand_in_one_order_each_once() -> None:
+    rules = tuple(f"pii/{kind}" for kind in "HGFEDCBAA")
+    flip = Flip(
+        past=pasts(1, seed=0)[0],
+        surface="feed",
+        old=Tier.ALLOW,
+        new=Tier.HOLD,
+        old_rules=(),
+        new_rules=rules,
+        new_policy="",
+    )
+    assert flip.causes == tuple(f"pii/{kind}" for kind in "ABCDEFGH")
+
+
 def test_what_was_recorded_counts_unless_another_policy_is_named() -> None:
     """A person may look at what was decided by a policy long gone, or compare two files."""
     past = next(past for past in pasts(400, seed=1) if past.rules == ("guardrail/word/custom",))
@@ -169,8 +183,10 @@ def test_what_the_classifier_was_never_asked_about_is_counted_for_it_could_lift_
     tally = Tally()
     leave = Finding(detector="any", detector_version="1", label="classifier/allow", confidence=0.0, part="caption")
     asked = replace(gray(), findings=(*gray().findings, leave))
-    list(replay([gray(), asked, gray("classifier/hold"), gray("unreadable/empty")], parse_policy(OLD), tally))
-    assert (tally.new[Tier.HOLD], tally.unasked) == (4, 1)
+    beside = gray("content-type/Illustrated")
+    items = [gray(), beside, asked, gray("classifier/hold"), gray("unreadable/empty")]
+    list(replay(items, parse_policy(OLD), tally))
+    assert (tally.new[Tier.HOLD], tally.unasked) == (5, 2)
 
 
 def test_a_past_item_is_judged_on_the_surface_that_its_bucket_has_now() -> None:
