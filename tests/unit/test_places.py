@@ -51,6 +51,14 @@ def test_two_places_meet_where_some_key_belongs_to_both(one: str, other: str) ->
     assert place(one).meets(place(other)) is both
 
 
+def test_a_place_of_some_buckets_meets_one_of_any_and_none_of_others() -> None:
+    anywhere, faces = place("a/*"), place("a/b", "faces")
+    assert anywhere.meets(faces)
+    assert faces.meets(anywhere)
+    assert faces.meets(place("a/*", "raw", "faces"))
+    assert not faces.meets(place("a/*", "raw"))
+
+
 def test_a_prefix_means_its_asterisks_as_they_stand() -> None:
     odd = Place(prefix="a*b/", pattern="", buckets=())
     assert not odd.meets(place("axb/c"))
@@ -133,7 +141,7 @@ def test_the_pattern_with_more_characters_is_closer_then_the_one_with_fewer_wild
         ),
         (["one: {prefix: a, bucket: A_B, visibility: after, hold: flag}"], 'p:2: bucket: "A_B" is no name of a bucket'),
         (
-            ["one: {prefix: a, renditions: '{stm}_*', visibility: after, hold: flag}"],
+            ["one: {prefix: a, renditions: '{stm}_{nam}_*', visibility: after, hold: flag}"],
             'p:2: renditions: "{stm}" stands for nothing; the nearest is "stem"',
         ),
         (

@@ -82,6 +82,7 @@ def test_a_key_that_is_like_no_rendition_is_no_reason_to_ask() -> None:
     [
         ("thumbs/{stem}_*.jpg", "thumbs/my_cat_200.jpg", ["thumbs/my_cat_", "thumbs/my_"]),
         ("thumbs/{stem}_*_s.jpg", "thumbs/my_cat_200_s.jpg", ["thumbs/my_cat_", "thumbs/my_"]),
+        ("{key}**", "abc", ["abc", "ab", "a"]),
         ("{dir}small/{name}", "photos/small/cat.png", ["photos/small/cat.png"]),
     ],
 )

@@ -184,7 +184,8 @@ def test_what_the_classifier_was_never_asked_about_is_counted_for_it_could_lift_
     leave = Finding(detector="any", detector_version="1", label="classifier/allow", confidence=0.0, part="caption")
     asked = replace(gray(), findings=(*gray().findings, leave))
     beside = gray("content-type/Illustrated")
-    items = [gray(), beside, asked, gray("classifier/hold"), gray("unreadable/empty")]
+    fine, bad = replace(gray(), findings=()), gray("guardrail/word/custom")
+    items = [gray(), beside, asked, gray("classifier/hold"), gray("unreadable/empty"), fine, bad]
     list(replay(items, parse_policy(OLD), tally))
     assert (tally.new[Tier.HOLD], tally.unasked) == (5, 2)
 
