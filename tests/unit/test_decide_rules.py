@@ -236,9 +236,10 @@ def test_every_change_of_a_rule_is_another_version(old: str, new: str) -> None:
 
 def test_the_order_of_rules_and_how_they_are_spelled_is_no_other_version() -> None:
     head, _, rules = TEXT.partition("\nrules:\n")
-    drawn = rules.index("  drawn:")
+    drawn, weapons = rules.index("  drawn:"), rules.index("  drawn-weapons:")
     for old, new in (
         (rules, rules[drawn:] + rules[:drawn]),
+        (rules, rules[:drawn] + rules[weapons:] + rules[drawn:weapons]),
         ("[moderation/Hate Symbols, moderation/Weapons]", "[moderation/weapons, moderation/Hate Symbols]"),
         ("all of: {pii/NAME: 80}", "all of: {pii/NAME: 80.0}"),
         ("any of: {moderation/Sex Toys: 30}", "all of: {moderation/Explicit/Sex Toys: 30}"),

@@ -146,7 +146,11 @@ def test_the_rules_that_the_classifier_named_stand_in_one_order_whatever_that_of
         ),
         ("{rule} on", "{reasons} on", 'en: unknown placeholder "{reasons}"; here can stand {rule} or {surface}'),
         ("de: Regeln", "de: '{rule!r:>999999}'", "de: say {rule}, without a format"),
+        ("de: Regeln", "de: '{rule!r}'", "de: say {rule}, without a format"),
+        ("de: Regeln", "de: '{rule:>9}'", "de: say {rule}, without a format"),
+        ("de: Regeln", "de: '{{written}} twice {who}'", 'de: unknown placeholder "{who}"'),
         ("de: Regeln", "de: '{'", "de: a brace too many or too few (a brace itself is written twice); here can stand"),
+        ("language: de", "language: 7", "language: must be text, in quotes if need be"),
         ("language: de", "language: fr", 'notices: the default language is "fr", and rules: default has no text'),
         ("{en: masked, de: maskiert}", "{en: masked}", 'masked: has no text in "de", as rules: default has'),
         ("{de: Waffen}", "{dee: Waffen}", '"dee" is no language of rules: default; the nearest is "de"'),
@@ -157,6 +161,11 @@ def test_the_rules_that_the_classifier_named_stand_in_one_order_whatever_that_of
         ("moderation/Weapons", "moderatoin", 'unknown rule "moderatoin"; the nearest is "moderation"'),
         ("rules/doxxing", "rules/doxing", 'unknown rule "rules/doxing"; the nearest is "rules/doxxing"'),
         ("rules/doxxing", "pii/EMIAL", 'unknown rule "pii/EMIAL"; the nearest is "pii/EMAIL"'),
+        (
+            "rules/doxxing",
+            "moderation/Violence/Weapons",
+            '"moderation/Violence/Weapons" stands twice, once by its full path',
+        ),
         ("moderation/Weapons", "moderation/Violence", '"moderation/Violence" stands twice; first in line'),
         ("  back: {en: back, de: zurück}\n", "", 'notices: "back" is missing'),
         ("  rules:\n", "  ruels:\n", 'notices: "rules" is missing'),
@@ -165,6 +174,13 @@ def test_the_rules_that_the_classifier_named_stand_in_one_order_whatever_that_of
 )
 def test_a_mistake_is_told(old: str, new: str, expected: str) -> None:
     assert any(expected in problem for problem in problems(old, new)), problems(old, new)
+
+
+def test_two_rules_that_nobody_knows_are_two_mistakes_and_no_third() -> None:
+    assert problems("rules/doxxing", "pii/EMIAL: {de: x}\n    rules/doxing") == [
+        'unknown rule "pii/EMIAL"; the nearest is "pii/EMAIL"',
+        'unknown rule "rules/doxing"; the nearest is "rules/doxxing"',
+    ]
 
 
 def test_a_mistake_is_told_with_its_line() -> None:
@@ -225,6 +241,13 @@ def test_nothing_is_kept_too_short(said: str, expected: str) -> None:
     with pytest.raises(PolicyError) as refused:
         parse_policy(f"{TEXT}\nretention: {wrapped}\n")
     assert [problem.partition(": ")[2] for problem in refused.value.problems] == [expected]
+
+
+@pytest.mark.parametrize(("said", "line"), [("originals: 190 days\n  appeals: 200 days", 2), ("appeals: 400 days", 1)])
+def test_originals_that_go_too_soon_are_blamed_where_that_is_said(said: str, line: int) -> None:
+    with pytest.raises(PolicyError) as refused:
+        parse_policy(f"{TEXT}\nretention:\n  {said}\n", source="p")
+    assert refused.value.problems[0].startswith(f"p:{TEXT.count(chr(10)) + 1 + line}: originals: ")
 
 
 def test_an_original_may_go_when_the_last_appeal_can() -> None:

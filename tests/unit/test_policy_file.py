@@ -7,6 +7,7 @@ import re
 import pytest
 
 from tasks.decide.policy_file import PolicyError, parse_policy
+from tasks.decide.rule import Ladder
 from tasks.decide.taxonomy import LEVEL_1
 from tasks.detect.finding import Finding
 
@@ -81,6 +82,9 @@ MISTAKES = [
     ("    visibility: after\n", "", ['p:6: feed: "visibility" is missing']),
     # where a surface could not be read, it may have been the one of every key
     ('prefix: ""\n    visibility: after\n', "prefix: feed/\n", ['p:6: feed: "visibility" is missing']),
+    ('prefix: ""', "prefix: feed/\n    mask: stars", [
+        'p:8: mask: must be label or asterisks or blocks or first (it is "stars")',
+    ]),
     ('prefix: ""', "prefix: feed/\n    about: 7", ["p:8: about: must be text, in quotes if need be"]),
     ("visibility: after", "visibility: afer", [
         'p:8: visibility: must be before or after (it is "afer"); the nearest is "after"',
@@ -163,6 +167,9 @@ MISTAKES = [
         'p:28: default: must be hold or reject or allow (it is "hld"); the nearest is "hold"',
     ]),
     # the classifier
+    ("classifier:\n  reject_from_severity: 1\n", "classifier: {}\n", [
+        'p:29: classifier: "reject_from_severity" is missing',
+    ]),
     ("reject_from_severity: 1", "reject_from_severity: 4", [
         'p:30: reject_from_severity: must be from 0 to 3 (it is "4")',
     ]),
@@ -264,6 +271,8 @@ def test_equal_thresholds_and_the_ends_of_the_scale_are_fine() -> None:
     ).labels
     assert (labels["Violence/Weapons"].hold, labels["Violence/Weapons"].reject) == (100, 100)
     assert labels["Violence/Graphic Violence/Self-Harm"].hold == 0
+    said = "  malware: reject\ntoxicity: {INSULT: {hold: 0, reject: 0}}"
+    assert parse_policy(changed("  malware: reject", said)).toxicity.types["INSULT"] == Ladder(hold=0, reject=0)
 
 
 def test_a_category_takes_what_it_does_not_say_from_the_default_and_an_attack_never_does() -> None:

@@ -130,6 +130,11 @@ def test_a_policy_without_the_section_keeps_its_version_and_one_with_it_is_print
     assert differences(policy, policy) == ()
 
 
+def test_a_whole_kind_of_rules_can_have_a_severity() -> None:
+    severities = dict.fromkeys(("moderation", "guardrail", "pii", "rules"), "low")
+    assert parse_policy(f"{TEXT}review: {{severities: {severities}}}\n").review.severities == severities
+
+
 def test_who_wants_two_people_says_of_which_severities_and_who_says_nothing_keeps_the_version() -> None:
     policy = parse_policy(f"{TEXT}review: {{second_reviewer: [critical, top]}}\n")
     assert policy.review.second == ("top", "critical")
