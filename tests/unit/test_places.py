@@ -115,6 +115,13 @@ def test_the_pattern_with_more_characters_is_closer_then_the_one_with_fewer_wild
         ),
         (
             [
+                "one: {pattern: a/*, visibility: after, hold: flag}",
+                "two: {pattern: a/*, visibility: after, hold: flag}",
+            ],
+            "p:3: two: some keys would belong to one (line 2) just as well; make one of both longer",
+        ),
+        (
+            [
                 'one: {bucket: [x-1, y-1], prefix: "", visibility: after, hold: flag}',
                 'two: {bucket: y-1, prefix: "", visibility: after, hold: flag}',
             ],
@@ -175,6 +182,19 @@ def test_what_shows_at_once_within_a_surface_that_shows_nothing_unseen_needs_the
     # One that shows nothing unseen itself says so already, wherever it lies.
     guarded = with_surfaces("team: {prefix: avatars/team/, visibility: before, hold: withhold}")
     assert not guarded.surface_for("avatars/team/x").tagged
+
+
+def test_what_the_keys_of_a_surface_begin_with_is_known_of_a_pattern_too() -> None:
+    policy = with_surfaces("portraits: {pattern: users/*/avatar/*, visibility: after, hold: flag}")
+    assert policy.surface_for("users/7/avatar/x").prefix == "users/"
+
+
+def test_the_order_of_a_surface_s_buckets_is_no_other_version() -> None:
+    one, other = (
+        with_surfaces(f"one: {{prefix: a, bucket: {buckets}, visibility: after, hold: flag}}")
+        for buckets in ("[x-1, y-1]", "[y-1, x-1]")
+    )
+    assert one.version == other.version
 
 
 def test_what_a_policy_does_not_say_of_places_leaves_its_version_as_it_was() -> None:

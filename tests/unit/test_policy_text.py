@@ -264,6 +264,16 @@ def test_what_a_surface_does_not_say_is_printed_only_where_a_choice_was_made_for
     assert set(printed) == {"prefix", "visibility", "hold", "pii", "first_look", "mask", "toxicity"}
 
 
+def test_only_a_rule_that_comes_first_is_printed_with_a_priority() -> None:
+    printed = yaml.safe_load(policy_text(parse_policy(TEXT)))["rules"]
+    assert {name: rule["priority"] for name, rule in printed.items() if "priority" in rule} == {"minors": "top"}
+
+
+def test_letters_of_any_language_are_printed_as_they_are() -> None:
+    policy = parse_policy(TEXT.replace("pii: never", "pii: never, about: Gespräche 会話"))
+    assert "about: Gespräche 会話\n" in policy_text(policy)
+
+
 def test_a_whole_number_is_printed_without_a_point() -> None:
     assert "pii/NAME: 80\n" in policy_text(parse_policy(TEXT))
 

@@ -165,6 +165,11 @@ def test_the_report_counts_what_was_decided_under_both_and_names_what_flips(
         "feed/held": (Tier.HOLD, Tier.ALLOW, ("Violence/Weapons",)),
         "feed/other": (Tier.REJECT, Tier.ALLOW, ("Violence/Weapons",)),
     }
+    assert {key: (flip.old_rules, flip.new_rules) for key, flip in flips.items()} == {
+        "feed/rejected": (("labels/Violence/Weapons>=90",), ("labels/Violence/Weapons>=75",)),
+        "feed/held": (("labels/Violence/Weapons>=60",), ()),
+        "feed/other": (("labels/Violence/Weapons>=90",), ()),
+    }
     mine = tallies[SHADOW.version]
     assert (mine.decided, mine.flips, mine.change(Tier.HOLD), mine.change(Tier.REJECT)) == (4, 2, 0, -1)
     assert tallies["sha256:of-last-week"].decided == 1
