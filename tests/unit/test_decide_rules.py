@@ -9,6 +9,7 @@ from verdicts import Verdicts, seen
 
 from tasks.decide.decision import Tier, decide
 from tasks.decide.policy_file import PolicyError, parse_policy
+from tasks.decide.taxonomy import full_path
 from tasks.detect.finding import Finding
 from tests.unit.test_decide_decision import POLICY_TEXT
 
@@ -173,6 +174,21 @@ def test_a_rule_of_the_classifiers_can_be_a_condition() -> None:
         assert decide([nude, verdict], policy, policy.surfaces[-1]).priority == priority
 
 
+def test_context_can_be_a_condition_beside_a_violation() -> None:
+    rule = "  drawn-nude: {when: {all of: {moderation/Explicit: 20, content-type/Illustrated: 50}}, then: reject}\n"
+    outcome = Verdicts(parse_policy(f"{RULES}{rule}")).outcome
+    assert outcome(seen("moderation/Explicit", 20)) == (ALLOW, ())
+    assert outcome(seen("moderation/Explicit", 20), seen(DRAWN, 50)) == (REJECT, ("rules/drawn-nude",))
+
+
+def test_any_verdict_of_the_classifiers_can_be_a_condition_whatever_its_rule() -> None:
+    policy = parse_policy(TEXT.replace("guardrail/topic/minors: seen", "classifier/hold: seen"))
+    nude = seen("moderation/Explicit", 20)
+    for rule in ("minor-safety", "weapons", ""):
+        verdict = seen("classifier/hold", 0, rule=rule)
+        assert decide([nude, verdict], policy, policy.surfaces[-1]).priority == "top"
+
+
 def test_a_list_of_known_violations_can_be_a_condition_alone() -> None:
     policy = parse_policy(f"{RULES}  bad: {{when: {{all of: {{known/bad: seen}}}}, then: reject, priority: top}}\n")
     assert decide([seen("known/bad/1", 100)], policy, policy.surfaces[-1]).priority == "top"
@@ -244,9 +260,20 @@ def test_the_order_of_rules_and_how_they_are_spelled_is_no_other_version() -> No
         ("all of: {pii/NAME: 80}", "all of: {pii/NAME: 80.0}"),
         ("any of: {moderation/Sex Toys: 30}", "all of: {moderation/Explicit/Sex Toys: 30}"),
         ("guardrail/HATE: LOW", "guardrail/HATE: 30"),
-        ("seen, moderation/Explicit: 20}}", "seen}, any of: {moderation/Explicit: 20}}"),
+        (
+            "all of: {guardrail/topic/minors: seen, moderation/Explicit: 20}",
+            "all of: {moderation/Explicit: 20}, any of: {guardrail/topic/minors: seen}",
+        ),
     ):
         assert parse_policy(f"{head}\nrules:\n{rules.replace(old, new)}") == POLICY
+
+
+def test_what_an_exception_relaxes_stands_in_one_order_so_that_a_version_is_the_same_everywhere() -> None:
+    labels = ("Weapons", "Violence", "Pills", "Gambling", "Explicit", "Drinking", "Corpses", "Alcohol")
+    written = ", ".join(f"moderation/{label}" for label in labels)
+    policy = parse_policy(TEXT.replace("moderation/Hate Symbols, moderation/Weapons", written))
+    (relaxed,) = (one.relax for one in policy.rules.exemptions if one.name == "drawn")
+    assert relaxed == tuple(sorted(f"moderation/{full_path(label)}" for label in labels))
 
 
 RULES = TEXT[: TEXT.index("rules:\n")] + "rules:\n"
@@ -276,6 +303,10 @@ MISTAKES = [
      'unknown label "classifier/allow"; the nearest is "classifier/hold"'),
     ("a: {when: {any of: {guardrail/topic/: 1}, all of: {pii/SSN: 1}}, then: hold}",
      'unknown label "guardrail/topic/"; the nearest is "guardrail/HATE"'),
+    ("a: {when: {any of: {guardrail/HAT: 1}, all of: {pii/SSN: 1}}, then: hold}",
+     'unknown label "guardrail/HAT"; the nearest is "guardrail/HATE"'),
+    ("a: {when: {any of: {pii/topic/weapons: 1}, all of: {pii/SSN: 1}}, then: hold}",
+     'unknown label "pii/topic/weapons"'),
     ("a: {when: {any of: {term/: 1}, all of: {pii/SSN: 1}}, then: hold}", 'unknown label "term/"'),
     ("a: {when: {any of: {pii/NAME: LOW}, all of: {pii/SSN: 1}}, then: hold}",
      'pii/NAME: must be a number from 0 to 100 (it is "LOW")'),
@@ -285,8 +316,12 @@ MISTAKES = [
      'pii/NAME: must be from 0 to 100 (it is "101")'),
     ("a: {when: {any of: {moderation/Violence: 1}, all of: {moderation/Weapons: 1}}, then: hold}",
      f'all of: "moderation/Violence/Weapons" and "moderation/Violence" in line {LINE} are met by one'),
+    ("a: {when: {any of: {moderation/Weapons: 1}, all of: {moderation/Violence: 1}}, then: hold}",
+     f'all of: "moderation/Violence" and "moderation/Violence/Weapons" in line {LINE} are met by one'),
     ("a: {when: {any of: {known/fine: 1}}, then: hold}", "a: names only context, which is no violation by itself"),
     ("a: {when: {any of: {content-type/Illustrated: 1}}, then: hold}",
+     "a: names only context, which is no violation by itself"),
+    ("a: {when: {any of: {content-type/Illustrated/Comic: 1}}, then: hold}",
      "a: names only context, which is no violation by itself"),
     ("a: {when: {any of: {pii/NAME: 1}}, unless: {pii/AGE: 1}, then: hold}",
      'unknown label "pii/AGE"; here can stand only content-type/ or known/'),
@@ -301,6 +336,9 @@ MISTAKES = [
      'unknown label "Weapons"; they look like moderation/Weapons or pii/NAME'),
     ("a: {relax: [pii/NAME], when: {known/fine: seen}, then: hold}",
      'unknown label "pii/NAME"; here can stand only moderation/'),
+    ("a: {relax: [moderation/Wepons, moderation/Weapons], when: {known/fine: seen}, then: hold}",
+     'unknown label "Wepons"; the nearest is "Weapons"'),
+    ("a: {relax: [7], when: {known/fine: seen}, then: hold}", "relax: must be text, in quotes if need be"),
     ("a: {relax: [], when: {known/fine: seen}, then: hold}", "relax: names no label"),
     ("a: {relax: moderation/Weapons, when: {known/fine: seen}}", 'a: "then" is missing'),
     ("a: {relax: moderation/Weapons, then: hold}", 'a: "when" is missing'),
@@ -320,6 +358,18 @@ def test_a_mistake_in_a_rule_is_one_message_with_its_line(written: str, says: st
         parse_policy(f"{RULES}  {written}\n", source="p")
     assert [one.partition(": ")[2] for one in error.value.problems] == [says]
     assert error.value.problems[0].startswith(f"p:{LINE - (written == '[a]')}: ")
+
+
+def test_each_mistake_among_the_labels_of_a_rule_is_told() -> None:
+    with pytest.raises(PolicyError) as error:
+        parse_policy(
+            f"{RULES}  a: {{when: {{all of: {{pii/NAMES: 1, pii/SSN: LOW, pii/EMIAL: 1, pii/URL: 1}}}}, then: hold}}\n"
+        )
+    assert sorted(one.partition(": ")[2] for one in error.value.problems) == [
+        'pii/SSN: must be a number from 0 to 100 (it is "LOW")',
+        'unknown label "pii/EMIAL"; the nearest is "pii/EMAIL"',
+        'unknown label "pii/NAMES"; the nearest is "pii/NAME"',
+    ]
 
 
 @pytest.mark.parametrize(

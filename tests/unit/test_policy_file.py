@@ -80,10 +80,14 @@ MISTAKES = [
     ("prefix: avatars/", 'prefix: ""', ['p:6: feed: the prefix "" is already that of avatars (line 2)']),
     ('prefix: ""', "prefix: feed/", ['p:1: surfaces: none has the prefix "", so some keys would belong nowhere']),
     ("    visibility: after\n", "", ['p:6: feed: "visibility" is missing']),
+    ("    hold: flag\n", "", ['p:6: feed: "hold" is missing']),
     # where a surface could not be read, it may have been the one of every key
     ('prefix: ""\n    visibility: after\n', "prefix: feed/\n", ['p:6: feed: "visibility" is missing']),
     ('prefix: ""', "prefix: feed/\n    mask: stars", [
         'p:8: mask: must be label or asterisks or blocks or first (it is "stars")',
+    ]),
+    ('prefix: ""\n    visibility: after\n    hold: flag\n', "prefix: feed/\n    visibility: after\n", [
+        'p:6: feed: "hold" is missing',
     ]),
     ('prefix: ""', "prefix: feed/\n    about: 7", ["p:8: about: must be text, in quotes if need be"]),
     ("visibility: after", "visibility: afer", [

@@ -99,6 +99,10 @@ MISTAKES = [
     ("review: {hours: {high: soon}}", 'must be a number from 0 to 8760 (it is "soon")'),
     ("review: {severities: {moderation/Wepons: high}}", 'unknown label "Wepons"; the nearest is "Weapons"'),
     ("review: {severities: {gardrail/HATE: high}}", '"gardrail/HATE" names no rules; the nearest is "guardrail"'),
+    (
+        "review: {severities: {qqqq: high}}",
+        '"qqqq" names no rules; they look like moderation/Weapons or guardrail/HATE',
+    ),
     ("review: {severities: {guardrail/HAT: high}}", '"guardrail/HAT" names no rules; the nearest is "HATE"'),
     ("review: {severities: {rules/doxing: high}}", '"rules/doxing" names no rules; the nearest is "doxxing"'),
     ("review: {severities: {default: urgent}}", "must be top or critical or high or normal or low"),
