@@ -165,6 +165,12 @@ SENTENCES = {
     "known: newest is new: held": SENTENCE_OF_A_NEW_LIST,
     "feed: hold is withhold, was flag": ("hold: flag", "hold: withhold"),
     'feed: about is For children., was ""': ('prefix: ""', 'prefix: ""\n    about: For children.'),
+    "feed: text_in_images is on, was off": ('prefix: ""', 'prefix: ""\n    text_in_images: true'),
+    "feed: Hate Symbols (and 3 below) is new: held from 40, rejected from 80": (
+        'prefix: ""',
+        'prefix: ""\n    labels: {Hate Symbols: {hold: 40}}',
+    ),
+    "feed: Weapons is new: ignored": ('prefix: ""', 'prefix: ""\n    labels: {Weapons: {ignore: true}}'),
     "feed: Weapons is new: held from 40, rejected from 90": (
         'prefix: ""',
         'prefix: ""\n    labels: {Weapons: {hold: 40}}',
@@ -205,6 +211,30 @@ def test_what_becomes_the_same_from_two_things_is_two_lines() -> None:
         "labels: Hate Symbols (and 3 below) is held from 58, was 50",
         "labels: Weapons is held from 58, was 60",
     ]
+
+
+@pytest.mark.parametrize(
+    ("edits", "lines"),
+    [
+        (
+            {"PROFANITY: allow": "PROFANITY: hold", "confirmed-fine: allow": "confirmed-fine: hold"},
+            ("guardrail: words PROFANITY is held, was allowed", "known: confirmed-fine is held, was allowed"),
+        ),
+        (
+            {"overall: 200, avatars: 200": "overall: 300, avatars: 300"},
+            ("brake: overall is 300, was 200", "brake: avatars is 300, was 200"),
+        ),
+    ],
+    ids=["sections", "quotas"],
+)
+def test_the_same_change_of_two_things_without_a_common_default_is_two_lines(
+    edits: dict[str, str], lines: tuple[str, str]
+) -> None:
+    old = new = TEXT.replace("overall: 1000, avatars: 200", "overall: 200, avatars: 200")
+    for written, instead in edits.items():
+        assert written in new
+        new = new.replace(written, instead, 1)
+    assert differences(parse_policy(old), parse_policy(new)) == lines
 
 
 def test_a_surface_that_is_gone_is_one_line() -> None:
