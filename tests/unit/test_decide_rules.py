@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from verdicts import Verdicts, seen
 
@@ -157,13 +155,10 @@ def test_what_counts_together_counts_though_the_classifier_cleared_each_of_it_al
 
 
 def test_only_a_verdict_of_the_classifiers_goes_on_with_its_rule() -> None:
-    rule = "  named: {when: {all of: {pii/NAME: 80}}, then: reject, priority: top}\n"
-    policy = parse_policy(f"{RULES}{rule}")
-    name = seen("pii/NAME", 90, rule="harassment")
-    assert (
-        decide([name], policy, policy.surfaces[-1]).rules
-        == decide([replace(name, rule="")], policy, policy.surfaces[-1]).rules
-    )
+    rule = "  named: {when: {any of: {classifier/hold/BLOCKED: seen, term/slurs/BLOCKED: seen}}, then: reject}\n"
+    named = Verdicts(parse_policy(f"{RULES}{rule}")).outcome
+    assert named(seen("classifier/hold", rule="BLOCKED")) == (REJECT, ("rules/named",))
+    assert named(seen("term/slurs", rule="BLOCKED")) == (HOLD, ("term/slurs",))
 
 
 def test_a_rule_of_the_classifiers_can_be_a_condition() -> None:
