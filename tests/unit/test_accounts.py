@@ -405,6 +405,15 @@ def test_every_mistake_is_one_message_with_its_line(section: str, message: str) 
     assert list(error.value.problems) == [message.replace("p:42:", f"p:{line}:")]
 
 
+def test_two_labels_that_nobody_knows_are_two_mistakes_and_not_one_named_twice() -> None:
+    with pytest.raises(PolicyError) as error:
+        parse_policy(f"{TEXT}accounts: {{strikes: {{moderation/Wepons: 1, moderation/Violense: 1}}}}\n")
+    assert [problem.partition("; ")[2] for problem in error.value.problems] == [
+        'the nearest is "Violence"',
+        'the nearest is "Weapons"',
+    ]
+
+
 def test_a_change_is_told_in_words() -> None:
     old = parse_policy(TEXT + "accounts: {decay: 90 days, thresholds: {warn: 2}}\n")
     new = parse_policy(TEXT + "accounts: {strikes: {known: 3}, decay: 30 days, thresholds: {warn: 3}}\n")

@@ -61,6 +61,14 @@ def test_a_parent_stays_when_it_is_surer_than_the_ignored_child() -> None:
     assert outcome(seen(NUDITY, 97.99), seen(NIPPLE, 98))[0] is ALLOW
 
 
+@pytest.mark.parametrize("sure", [0.2, 1, 98])
+def test_a_parent_stays_when_it_is_surer_than_its_child_however_unsure_both_are(sure: float) -> None:
+    policy = replace(POLICY, labels={**POLICY.labels, "Violence": Ladder(hold=0, reject=None)})
+    weapons = seen("moderation/Violence/Weapons", sure / 2)
+    assert Verdicts(policy).outcome(seen("moderation/Violence", sure), weapons) == (HOLD, ("labels/Violence>=0",))
+    assert Verdicts(policy).outcome(seen("moderation/Violence", sure / 2), weapons) == (ALLOW, ())
+
+
 def test_an_ignored_child_does_not_silence_its_siblings() -> None:
     breast = f"{NUDITY}/Non-Explicit Nudity/Partially Exposed Female Breast"
     assert outcome(seen(NUDITY, 98), seen(NIPPLE, 98), seen(breast, 85)) == (

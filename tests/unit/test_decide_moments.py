@@ -64,6 +64,13 @@ def test_what_overlaps_or_touches_is_one_moment() -> None:
     ]
 
 
+def test_the_labels_of_a_moment_stand_in_their_order_however_they_were_seen() -> None:
+    labels = ["Hate Symbols/Nazi Party", "Explicit/Explicit Nudity", WEAPONS, "Visually Disturbing", EXPLICIT]
+    findings = [seen(label, 99.0 - number, number, 9) for number, label in enumerate(labels)]
+    (moment,) = worst_moments(findings, POLICY)
+    assert list(moment.labels) == sorted(f"moderation/{label}" for label in labels)
+
+
 def test_a_mild_film_does_not_hide_where_the_weapon_is() -> None:
     findings = [seen(WEAPONS, 60.0, 0, 60_000), seen(WEAPONS, 97.0, 30_000, 31_000)]
     assert [(m.begin_ms, m.end_ms, m.tier) for m in worst_moments(findings, POLICY)] == [

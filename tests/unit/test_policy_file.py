@@ -93,6 +93,7 @@ MISTAKES = [
     ("visibility: after", "visibility: afer", [
         'p:8: visibility: must be before or after (it is "afer"); the nearest is "after"',
     ]),
+    ("visibility: after", "visibility: [after]", ["p:8: visibility: must be before or after"]),
     ("hold: withhold", "hold: flag", ["p:5: avatars: shows nothing before it is allowed, so hold is withhold"]),
     ("prefix: avatars/", "prefix: 7", ["p:3: prefix: must be text, in quotes if need be"]),
     ("pii: always", "pii: perhaps", ['p:10: pii: must be always or suggested or never (it is "perhaps")']),
@@ -143,6 +144,9 @@ MISTAKES = [
     ("Weapons: {hold: 80}", "Weapons: 80", ["p:16: Weapons: must be a mapping of names to values"]),
     ("Weapons: {hold: 80}", "Weapons: {ignore: false}", ["p:16: ignore: can only be true; leave it out otherwise"]),
     ("Weapons: {hold: 80}", "Weapons: {ignore: 'true'}", ["p:16: ignore: can only be true; leave it out otherwise"]),
+    ("Weapons: {hold: 80}", "Weapons: {ignore: !!bool [true]}", [
+        "p:16: ignore: can only be true; leave it out otherwise",
+    ]),
     ("Weapons: {hold: 80}", "Weapons: {ignore: 1}", ["p:16: ignore: can only be true; leave it out otherwise"]),
     ("Weapons: {hold: 80}", "Weapons: {ignore: true, hold: 8}", ["p:16: Weapons: ignored labels have no thresholds"]),
     # the guardrail
