@@ -1,0 +1,219 @@
+"""The tests of a change: those that come by where it was made, the quickest first, until one of them fails."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import CodeType, FrameType
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+
+from tests.mutants.changes import Change
+from tests.mutants.functions import changed_function, function_of, put
+
+ROOT = Path(__file__).parents[2]
+DECIDE = ROOT / "tasks" / "decide"
+#: Seconds of a processor after which a change has made something endless, which is noticed, too.
+MOST_SECONDS = 60
+KILLED, SURVIVED, ENDLESS = "killed", "survived", "endless"
+
+settings.register_profile(
+    "changes",
+    phases=(Phase.explicit, Phase.generate),
+    max_examples=20,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+def pytest_collection_finish() -> None:
+    """Fewer examples, and each time the same."""
+    settings.load_profile("changes")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A change, and the function of `tasks.decide` that it is in; `function` is empty where it is in none."""
+
+    module: str
+    function: str
+    change: Change
+
+    @property
+    def name(self) -> tuple[str, str, str, str]:
+        """By what it is explained: lines move."""
+        return self.module, self.function, self.change.what, self.change.code
+
+
+class Coverage:
+    """Which functions of `tasks.decide` each test comes by, and how long it takes."""
+
+    def __init__(self) -> None:
+        self.seen: dict[str, set[tuple[str, str]]] = {}
+        self.seconds: dict[str, float] = {}
+        self.failed: list[str] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Note what fails."""
+        if report.failed:
+            self.failed.append(report.nodeid)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        """Follow the test."""
+        seen, begun = self.seen.setdefault(item.nodeid, set()), time.perf_counter()
+
+        def trace(frame: FrameType, _event: str, _argument: object) -> None:
+            code = frame.f_code
+            if code.co_filename.startswith(str(DECIDE)):
+                seen.add((Path(code.co_filename).stem, code.co_qualname.partition(".<locals>")[0]))
+
+        sys.settrace(trace)
+        try:
+            return (yield)
+        finally:
+            sys.settrace(None)
+            self.seconds[item.nodeid] = time.perf_counter() - begun
+
+
+@dataclass(frozen=True, slots=True)
+class Tests:
+    """The tests of a session, and where each comes by."""
+
+    items: dict[str, pytest.Item]
+    seen: dict[str, set[tuple[str, str]]]
+    seconds: dict[str, float]
+
+    @classmethod
+    def of(cls, session: pytest.Session) -> Tests:
+        """Run each once, unchanged, in a process of its own; where one fails, the session ends."""
+        items = {item.nodeid: item for item in session.items}
+        with TemporaryDirectory() as home:
+            told = Path(home, "told")
+
+            def follow() -> bool:
+                coverage = Coverage()
+                session.config.pluginmanager.register(coverage)
+                passed(list(items.values()))
+                seen = {name: sorted(at) for name, at in coverage.seen.items()}
+                told.write_text(json.dumps([coverage.failed, seen, coverage.seconds]))
+                return True
+
+            forked(follow, within=None)
+            failed, seen, seconds = json.loads(told.read_text())
+        if failed:
+            pytest.exit(f"before anything is changed, it fails: {failed[0]}", returncode=1)
+        return cls(items, {name: {(module, function) for module, function in at} for name, at in seen.items()}, seconds)
+
+    def by(self, place: Place) -> list[pytest.Item]:
+        """Those that come by a place, the quickest first; by its module, where it is in no function."""
+        found = defaultdict(set)
+        for name, at in self.seen.items():
+            for module, function in at:
+                found[module, function].add(name)
+                found[module, ""].add(name)
+        return [self.items[name] for name in sorted(found[place.module, place.function], key=self.seconds.__getitem__)]
+
+
+def tried(tests: Tests, place: Place, code: CodeType | None) -> str:
+    """What came of a change: `killed`, `survived` or `endless`."""
+    function = function_of(f"tasks.decide.{place.module}", place.function) if code else None
+    items = tests.by(place)
+    if not function or not code or not items:
+        return tried_alone(place, items)
+    return forked(lambda: not put(function, code) or passed(items), within=MOST_SECONDS)
+
+
+def passed(items: list[pytest.Item]) -> bool:
+    """Run tests until one fails; whether none did."""
+    for item, after in zip(items, [*items[1:], None], strict=True):
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=after)
+        if item.session.testsfailed:
+            return False
+    return True
+
+
+def tried_alone(place: Place, items: list[pytest.Item]) -> str:
+    """The same in a process that starts anew, in a tree of ours with the changed module in it."""
+    with TemporaryDirectory() as home:
+        tree = Path(home)
+        for each in ("config", "worker", "deploy", "tests", "pyproject.toml"):
+            (tree / each).symlink_to(ROOT / each)
+        for folder, but in ((ROOT / "tasks", "decide"), (DECIDE, f"{place.module}.py")):
+            (tree / folder.relative_to(ROOT)).mkdir()
+            for each in folder.iterdir():
+                if each.name not in (but, "__pycache__"):
+                    (tree / each.relative_to(ROOT)).symlink_to(each)
+        (tree / "tasks" / "decide" / f"{place.module}.py").write_text(place.change.text, "utf-8")
+        names = list(dict.fromkeys(item.nodeid.partition("::")[0] for item in items)) or unit_tests()
+        command = [sys.executable, "-m", "pytest", *FLAGS, "-x", "-p", "tests.mutants.trial", *names]
+        try:
+            done = subprocess.run(command, cwd=tree, capture_output=True, timeout=10 * MOST_SECONDS, check=False)
+        except subprocess.TimeoutExpired:
+            return ENDLESS
+    return KILLED if done.returncode else SURVIVED
+
+
+#: However the tests are run: each change for itself.
+FLAGS = (
+    "-q",
+    "-s",
+    "-W",
+    "ignore::pytest.PytestAssertRewriteWarning",
+    "-p",
+    "no:cacheprovider",
+    "-p",
+    "no:xdist",
+    "-p",
+    "no:faulthandler",
+    "--timeout=0",
+    "--tb=no",
+)
+
+
+def unit_tests() -> list[str]:
+    """The files of unit tests that say that they are about `tasks.decide`."""
+    files = sorted((ROOT / "tests" / "unit").glob("test_*.py"))
+    return [str(file.relative_to(ROOT)) for file in files if "tasks.decide" in file.read_text("utf-8")]
+
+
+def forked(work: Callable[[], bool], *, within: int | None) -> str:
+    """Do it in a fork of this process: `survived` where it says True, `killed` otherwise, `endless` after so long."""
+    child = os.fork()
+    if not child:
+        _be_quiet(within)
+        try:
+            os._exit(0 if work() else 1)
+        except BaseException:  # whatever a change leads to is noticed
+            os._exit(1)
+    _, status = os.waitpid(child, 0)
+    ends = {0: SURVIVED, -signal.SIGXCPU: ENDLESS, -signal.SIGALRM: ENDLESS}
+    return ends.get(os.waitstatus_to_exitcode(status), KILLED)
+
+
+def _be_quiet(within: int | None) -> None:
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+    if within:
+        resource.setrlimit(resource.RLIMIT_CPU, (within, within + 5))
+        signal.alarm(10 * within)
+
+
+def place_of(module: str, old: CodeType, new: CodeType, change: Change) -> tuple[Place, CodeType | None]:
+    """Where a change is, and the code of its function."""
+    function, code = changed_function(old, new) or ("", None)
+    return Place(module, function, change), code
