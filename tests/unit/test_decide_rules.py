@@ -341,6 +341,8 @@ MISTAKES = [
      'then: must be allow or hold (it is "reject")'),
     ("a: {relax: moderation/Weapons, when: {known/fine: seen}, then: hold, priority: top}",
      'a: a rule that relaxes has no "priority"'),
+    ("a: {relax: moderation/Weapons, when: {known/fine: seen}, unless: {known/fine: seen}, then: hold}",
+     'a: a rule that relaxes has no "unless"'),
     ("a: {relax: moderation/Weapons, when: {moderation/Violence: 1}, then: hold}",
      'unknown label "moderation/Violence"; here can stand only content-type/ or known/'),
     ("[a]", "rules: must be a mapping of names to values"),

@@ -269,6 +269,15 @@ def test_only_a_rule_that_comes_first_is_printed_with_a_priority() -> None:
     assert {name: rule["priority"] for name, rule in printed.items() if "priority" in rule} == {"minors": "top"}
 
 
+def test_surfaces_are_printed_in_the_order_in_which_they_are_tried_and_what_need_only_be_seen_as_such() -> None:
+    policy = parse_policy(TEXT)
+    printed = yaml.safe_load(policy_text(policy))
+    assert list(printed["surfaces"]) == [surface.name for surface in policy.surfaces] == ["quiet", "feed"]
+    assert printed["rules"]["minors"]["when"] == {
+        "all of": {"guardrail/topic/minors": "seen", "moderation/Explicit": 20}
+    }
+
+
 def test_letters_of_any_language_are_printed_as_they_are() -> None:
     policy = parse_policy(TEXT.replace("pii: never", "pii: never, about: Gespräche 会話"))
     assert "about: Gespräche 会話\n" in policy_text(policy)

@@ -95,8 +95,8 @@ def test_an_overdue_normal_case_comes_before_a_fresh_high_one_and_after_every_cr
 
 
 MISTAKES = [
-    ("review: {hours: {hihg: 1}}", 'unknown key "hihg"; the nearest is "high"'),
-    ("review: {hours: {high: soon}}", 'must be a number from 0 to 8760 (it is "soon")'),
+    ("review: {hours: {hihg: 1}}", 'hours: unknown key "hihg"; the nearest is "high"'),
+    ("review: {hours: {high: soon}}", 'high: must be a number from 0 to 8760 (it is "soon")'),
     ("review: {severities: {moderation/Wepons: high}}", 'unknown label "Wepons"; the nearest is "Weapons"'),
     ("review: {severities: {gardrail/HATE: high}}", '"gardrail/HATE" names no rules; the nearest is "guardrail"'),
     (
@@ -105,9 +105,15 @@ MISTAKES = [
     ),
     ("review: {severities: {guardrail/HAT: high}}", '"guardrail/HAT" names no rules; the nearest is "HATE"'),
     ("review: {severities: {rules/doxing: high}}", '"rules/doxing" names no rules; the nearest is "doxxing"'),
-    ("review: {severities: {default: urgent}}", "must be top or critical or high or normal or low"),
-    ("review: {order: fifo}", 'unknown key "order"'),
-    ("review: {second_reviewer: [top, urgent]}", "must be top or critical or high or normal or low"),
+    (
+        "review: {severities: {default: urgent}}",
+        'default: must be top or critical or high or normal or low (it is "urgent")',
+    ),
+    ("review: {order: fifo}", 'review: unknown key "order"'),
+    (
+        "review: {second_reviewer: [top, urgent]}",
+        'second_reviewer: must be top or critical or high or normal or low (it is "urgent")',
+    ),
 ]
 
 
@@ -115,9 +121,7 @@ MISTAKES = [
 def test_every_mistake_in_the_section_is_told_with_its_line(section: str, message: str) -> None:
     with pytest.raises(PolicyError) as error:
         parse_policy(f"{TEXT}{section}\n")
-    (problem,) = error.value.problems
-    assert problem.startswith(f"policy.yaml:{TEXT.count(chr(10)) + 1}: ")
-    assert message in problem
+    assert error.value.problems == (f"policy.yaml:{TEXT.count(chr(10)) + 1}: {message}",)
 
 
 def test_a_policy_without_the_section_keeps_its_version_and_one_with_it_is_printed_and_told_apart() -> None:
