@@ -96,6 +96,7 @@ BEYOND = (
     "[a]: flag",
     "hold: 1:20",
     ".nan",
+    "!!bool [",
     "Violence:",
 )
 
