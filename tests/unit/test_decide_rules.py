@@ -300,6 +300,8 @@ MISTAKES = [
      'unknown label "guardrail/topic/"; the nearest is "guardrail/HATE"'),
     ("a: {when: {any of: {guardrail/HAT: 1}, all of: {pii/SSN: 1}}, then: hold}",
      'unknown label "guardrail/HAT"; the nearest is "guardrail/HATE"'),
+    ("a: {when: {any of: {pii/NAME/first: 1}, all of: {pii/SSN: 1}}, then: hold}",
+     'unknown label "pii/NAME/first"; the nearest is "pii/NAME"'),
     ("a: {when: {any of: {pii/topic/weapons: 1}, all of: {pii/SSN: 1}}, then: hold}",
      'unknown label "pii/topic/weapons"'),
     ("a: {when: {any of: {term/: 1}, all of: {pii/SSN: 1}}, then: hold}", 'unknown label "term/"'),

@@ -213,6 +213,10 @@ def test_a_surface_of_any_name_is_said_as_it_is_called(surface: str, language: s
     assert language == "de" or f"Gone from {surface}: " in texts["en"]
 
 
+def test_who_names_no_language_means_english() -> None:
+    assert parse_policy(TEXT + SAID.replace("  language: de\n", "")).notices.language == "en"
+
+
 def test_an_older_policy_says_it_plainly_and_keeps_its_version() -> None:
     assert (OLDER.notices, OLDER.retention) == (Notices(), Retention())
     assert parse_policy(TEXT + "\nretention: {appeals: 184 days}\n").version == OLDER.version

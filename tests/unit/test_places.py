@@ -148,6 +148,10 @@ def test_the_pattern_with_more_characters_is_closer_then_the_one_with_fewer_wild
         ),
         (["one: {prefix: a, bucket: A_B, visibility: after, hold: flag}"], 'p:2: bucket: "A_B" is no name of a bucket'),
         (
+            ["one: {prefix: a, bucket: [7, faces], visibility: after, hold: flag}"],
+            "p:2: bucket: must be text, in quotes if need be",
+        ),
+        (
             ["one: {prefix: a, renditions: '{stm}_{nam}_*', visibility: after, hold: flag}"],
             'p:2: renditions: "{stm}" stands for nothing; the nearest is "stem"',
         ),

@@ -264,6 +264,10 @@ def test_what_a_surface_does_not_say_is_printed_only_where_a_choice_was_made_for
     assert set(printed) == {"prefix", "visibility", "hold", "pii", "first_look", "mask", "toxicity"}
 
 
+def test_what_a_policy_does_not_have_is_no_section_when_it_is_printed() -> None:
+    assert not {"brake", "accounts", "review"} & set(yaml.safe_load(policy_text(parse_policy(TEXT))))
+
+
 def test_only_a_rule_that_comes_first_is_printed_with_a_priority() -> None:
     printed = yaml.safe_load(policy_text(parse_policy(TEXT)))["rules"]
     assert {name: rule["priority"] for name, rule in printed.items() if "priority" in rule} == {"minors": "top"}
