@@ -332,6 +332,11 @@ def test_a_takedown_is_as_many_strikes_as_the_worst_of_its_rules(strikes: int, r
     assert worth(*rules) == strikes
 
 
+def test_what_no_entry_names_is_as_many_strikes_as_the_default() -> None:
+    accounts = parse_policy(TEXT + "accounts: {strikes: {default: 3, known: 5}}\n").accounts
+    assert [strikes_for([rule], (), accounts) for rule in ("labels/Violence>=90", "known/bad/1")] == [3, 5]
+
+
 def test_the_classifiers_verdict_counts_by_the_rule_that_it_named() -> None:
     assert worth("classifier/reject", said="minor-safety") == 10
     assert worth("classifier/reject", said="harassment") == 1
@@ -391,6 +396,7 @@ MISTAKES = {
     "decay: 3 months": 'p:42: decay: must be a number of days up to 3653, such as 90 days (it is "3 months")',
     "decay: 0 days": 'p:42: decay: must be a number of days up to 3653, such as 90 days (it is "0 days")',
     "thresholds: {warn: 0}": "p:42: warn: must be a whole number from 1 to 1000",
+    "thresholds: {warn: 0, limit: 4}": "p:42: warn: must be a whole number from 1 to 1000",
     "thresholds: {warn: 4, suspend: 4}": "p:42: thresholds: suspend at 4 must be above warn at 4",
     "thresholds: {supend: 4}": 'p:42: thresholds: unknown key "supend"; the nearest is "suspend"',
     "decai: 1 day": 'p:42: accounts: unknown key "decai"; the nearest is "decay"',

@@ -379,6 +379,8 @@ def test_each_mistake_among_the_labels_of_a_rule_is_told() -> None:
          "be held; turn them round, or say never"),
         ("Violence: {reject: 70}", 'Violence: hold of "Weapons" at 80 is above reject at 70 (own or inherited), so '
          "nothing would ever be held; turn them round, or say never"),
+        ("Violence: {hold: 91}", "Violence: hold at 91 is above reject at 90 (own or inherited), so nothing would ever "
+         "be held; turn them round, or say never"),
         ("Weapons: {}", 'Weapons: says nothing; give "hold", "reject" or "ignore: true"'),
     ],
 )  # fmt: skip

@@ -221,20 +221,38 @@ def test_what_becomes_the_same_from_two_things_is_two_lines() -> None:
             ("guardrail: words PROFANITY is held, was allowed", "known: confirmed-fine is held, was allowed"),
         ),
         (
+            {"PROFANITY: allow": "PROFANITY: hold", "drugs: allow": "drugs: hold"},
+            ("guardrail: words PROFANITY is held, was allowed", "guardrail: topics drugs is held, was allowed"),
+        ),
+        (
+            {"Sex Toys: {hold: 60": "Sex Toys: {hold: 57", "Weapons: {hold: 60": "Weapons: {hold: 58"},
+            ("labels: Sex Toys is held from 57, was 60", "labels: Weapons is held from 58, was 60"),
+        ),
+        (
             {"overall: 200, avatars: 200": "overall: 300, avatars: 300"},
             ("brake: overall is 300, was 200", "brake: avatars is 300, was 200"),
         ),
     ],
-    ids=["sections", "quotas"],
+    ids=["sections", "parts of one", "to two things", "quotas"],
 )
-def test_the_same_change_of_two_things_without_a_common_default_is_two_lines(
+def test_two_things_that_have_no_change_of_a_default_in_common_are_two_lines(
     edits: dict[str, str], lines: tuple[str, str]
 ) -> None:
-    old = new = TEXT.replace("overall: 1000, avatars: 200", "overall: 200, avatars: 200")
+    old = TEXT.replace("overall: 1000, avatars: 200", "overall: 200, avatars: 200")
+    old = new = old.replace(
+        "    default: hold\n\n# The classifier", "    default: hold\n    drugs: allow\n\n# The classifier"
+    )
     for written, instead in edits.items():
         assert written in new
         new = new.replace(written, instead, 1)
     assert differences(parse_policy(old), parse_policy(new)) == lines
+
+
+def test_a_context_that_a_rule_gains_or_loses_is_told_as_a_change() -> None:
+    end = "    then: hold\n  minors-and-nudity"
+    excused = parse_policy(TEXT.replace(end, f"    unless: {{known/confirmed-fine: seen}}\n{end}"))
+    for old, new in ((SHIPPED, excused), (excused, SHIPPED)):
+        assert differences(old, new) == ("rules: doxxing unless is changed",)
 
 
 def test_a_surface_that_is_gone_is_one_line() -> None:

@@ -95,6 +95,7 @@ MISTAKES = [
     ]),
     ("visibility: after", "visibility: [after]", ["p:8: visibility: must be before or after"]),
     ("hold: withhold", "hold: flag", ["p:5: avatars: shows nothing before it is allowed, so hold is withhold"]),
+    ("prefix: avatars/", "prefix: !!str [avatars/]", ["p:3: prefix: must be text, in quotes if need be"]),
     ("prefix: avatars/", "prefix: 7", ["p:3: prefix: must be text, in quotes if need be"]),
     ("pii: always", "pii: perhaps", ['p:10: pii: must be always or suggested or never (it is "perhaps")']),
     ("    pii: always", "    mask: stars", [
@@ -141,6 +142,7 @@ MISTAKES = [
         "p:16: Weapons: a picture cannot be redacted; say hold or reject",
     ]),
     ("Weapons: {hold: 80}", "Weapons: {}", ['p:16: Weapons: says nothing; give "hold", "reject" or "ignore: true"']),
+    ("Weapons: {hold: 80}", "Weapons:", ["p:16: Weapons: must be a mapping of names to values"]),
     ("Weapons: {hold: 80}", "Weapons: 80", ["p:16: Weapons: must be a mapping of names to values"]),
     ("Weapons: {hold: 80}", "Weapons: {ignore: false}", ["p:16: ignore: can only be true; leave it out otherwise"]),
     ("Weapons: {hold: 80}", "Weapons: {ignore: 'true'}", ["p:16: ignore: can only be true; leave it out otherwise"]),
@@ -235,6 +237,7 @@ def test_all_mistakes_are_reported_at_once_in_the_order_of_their_lines() -> None
         ("- a\n- b", "p:1: the policy: must be a mapping of names to values"),
         ("a:\n  b: [", "p:2: not YAML: expected the node content, but found '<stream end>'"),
         ("a: 1\n---\na: 2", "p:2: not YAML: but found another document"),
+        ("\n\x00", "p:2: not YAML: special characters are not allowed"),
         ("a: 1\nb: \x00", "p:2: not YAML: special characters are not allowed"),
         ("a: 1\n\tb: 2", "p:2: not YAML: found character '\\t' that cannot start any token"),
         ("[" * 1500, "p:1: not a policy: nested too deep"),
@@ -261,6 +264,11 @@ def test_a_label_takes_what_it_does_not_say_from_the_nearest_label_above() -> No
     assert (labels[deep].hold, labels[deep].reject) == (50, 90)
     assert (labels["Visually Disturbing/Crashes"].hold, labels["Visually Disturbing/Crashes"].reject) == (50, None)
     assert (labels["Rude Gestures/Middle Finger"].hold, labels["Rude Gestures/Middle Finger"].reject) == (None, 99)
+
+
+@pytest.mark.parametrize("true", ["True", "TRUE", "yes", "Yes", "on", "ON"])
+def test_true_is_whatever_yaml_takes_for_it(true: str) -> None:
+    assert parse_policy(changed("Gambling: {ignore: true}", f"Gambling: {{ignore: {true}}}")) == parse_policy(TEXT)
 
 
 def test_an_ignored_label_ignores_its_children_until_one_speaks_for_itself() -> None:
