@@ -313,6 +313,11 @@ def test_personal_data_without_a_default_is_held() -> None:
     assert parse_policy(changed("  default: allow\n", "")).pii.tiers["SSN"].name == "HOLD"
 
 
+def test_nought_is_a_number_like_any_other() -> None:
+    assert parse_policy(changed("min_confidence: 60", "min_confidence: 0")).pii.min_confidence == 0
+    assert parse_policy(changed("reject_from_severity: 1", "reject_from_severity: 0")).reject_from_severity == 0
+
+
 def test_a_surface_that_says_nothing_about_personal_data_looks_where_it_is_suggested() -> None:
     assert parse_policy(TEXT).surface_for("avatars/a.png").pii == "suggested"
     assert parse_policy(TEXT).surface_for("a.txt").pii == "always"
