@@ -54,6 +54,7 @@ def test_a_stem_is_all_before_the_last_dot_of_the_name() -> None:
         ("{stem}.{ext}", "cat.png", "cat.png", False),
         ("{dir}{stem}*", "photos/cat_small.png", "photos/cat.png", True),
         ("t/{stem}.jpg", "t/cat.jpg", "cat", True),
+        ("{ext}/{stem}.jpg", "/cat.jpg", "cat", True),
         ("t/{stem}.jpg", "t/anything.jpg", "*.png", False),
         ("t/{stem}.jpg", "t/*.jpg", "*.png", True),
         ("t/{stem}.jpg", "t/.jpg", ".hidden", True),
