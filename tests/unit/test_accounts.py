@@ -394,6 +394,7 @@ MISTAKES = {
     ),
     "strikes: {rules/doxing: 1}": 'p:42: strikes: "rules/doxing" names no rule that takes something down',
     "decay: 3 months": 'p:42: decay: must be a number of days up to 3653, such as 90 days (it is "3 months")',
+    "decay: [90 days]": "p:42: decay: must be a number of days up to 3653, such as 90 days",
     "decay: 0 days": 'p:42: decay: must be a number of days up to 3653, such as 90 days (it is "0 days")',
     "thresholds: {warn: 0}": "p:42: warn: must be a whole number from 1 to 1000",
     "thresholds: {warn: 0, limit: 4}": "p:42: warn: must be a whole number from 1 to 1000",

@@ -229,11 +229,15 @@ def test_what_becomes_the_same_from_two_things_is_two_lines() -> None:
             ("labels: Sex Toys is held from 57, was 60", "labels: Weapons is held from 58, was 60"),
         ),
         (
+            {"reject: 90}\n  Graphic": "reject: 95}\n  Graphic", "Gambling: {hold: 90": "Gambling: {hold: 95"},
+            ("labels: Weapons is rejected from 95, was 90", "labels: Gambling is held from 95, was 90"),
+        ),
+        (
             {"overall: 200, avatars: 200": "overall: 300, avatars: 300"},
             ("brake: overall is 300, was 200", "brake: avatars is 300, was 200"),
         ),
     ],
-    ids=["sections", "parts of one", "to two things", "quotas"],
+    ids=["sections", "parts of one", "to two things", "steps", "quotas"],
 )
 def test_two_things_that_have_no_change_of_a_default_in_common_are_two_lines(
     edits: dict[str, str], lines: tuple[str, str]
@@ -246,6 +250,27 @@ def test_two_things_that_have_no_change_of_a_default_in_common_are_two_lines(
         assert written in new
         new = new.replace(written, instead, 1)
     assert differences(parse_policy(old), parse_policy(new)) == lines
+
+
+def test_labels_that_change_alike_are_one_line() -> None:
+    new = TEXT.replace("Sex Toys: {hold: 60", "Sex Toys: {hold: 58").replace("Weapons: {hold: 60", "Weapons: {hold: 58")
+    assert differences(SHIPPED, parse_policy(new)) == ("labels: Sex Toys, Weapons are held from 58, was 60",)
+
+
+def test_the_first_rules_of_a_policy_are_told_one_by_one() -> None:
+    none = replace(SHIPPED, rules=replace(SHIPPED.rules, combinations=()))
+    assert differences(none, SHIPPED) == (
+        "rules: doxxing is new",
+        "rules: minors-and-nudity is new",
+        "rules: violence-seen-and-said is new",
+    )
+
+
+def test_what_follows_from_a_change_is_not_told_beside_it() -> None:
+    inner = "surfaces:\n  team: {prefix: avatars/team/, visibility: after, hold: flag}\n"
+    old = TEXT.replace("surfaces:\n", inner, 1)
+    new = old.replace("visibility: before", "visibility: after", 1)
+    assert differences(parse_policy(old), parse_policy(new)) == ("avatars: visibility is after, was before",)
 
 
 def test_a_context_that_a_rule_gains_or_loses_is_told_as_a_change() -> None:
