@@ -39,17 +39,19 @@ def function_of(module: str, name: str) -> FunctionType | None:
     return found
 
 
-def put(function: FunctionType, code: CodeType) -> bool:
-    """Let the changed code run in its place, and forget what was remembered; False where it cannot take its place."""
-    if len(function.__code__.co_freevars) != len(code.co_freevars):
-        return False
+def fits(function: FunctionType, code: CodeType) -> bool:
+    """Whether a function can run a code that is another's: they share as many variables of what is around them."""
+    return len(function.__code__.co_freevars) == len(code.co_freevars)
+
+
+def put(function: FunctionType, code: CodeType) -> None:
+    """Let a function run the changed code, and forget what was remembered of the old one."""
     function.__code__ = code.replace(co_filename=function.__code__.co_filename)
     for name, module in list(sys.modules.items()):
         if name.split(".")[0] in OURS:
             for held in list(vars(module).values()):
                 if hasattr(held, "cache_clear"):
                     held.cache_clear()
-    return True
 
 
 def _functions(code: CodeType, above: str = "") -> Iterator[tuple[str, CodeType]]:

@@ -20,13 +20,16 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 from tests.mutants.changes import Change
-from tests.mutants.functions import changed_function, function_of, put
+from tests.mutants.functions import changed_function, fits, function_of, put
 
 ROOT = Path(__file__).parents[2]
 DECIDE = ROOT / "tasks" / "decide"
 #: Seconds of a processor after which a change has made something endless, which is noticed, too.
 MOST_SECONDS = 60
 KILLED, SURVIVED, ENDLESS = "killed", "survived", "endless"
+#: However the tests are run. Hypothesis is imported before pytest can rewrite its asserts; it is none of ours.
+FLAGS = ["-q", "-s", "-W", "ignore::pytest.PytestAssertRewriteWarning", "--timeout=0", "--tb=no"]
+FLAGS += [f"-pno:{plugin}" for plugin in ("cacheprovider", "xdist", "faulthandler")]
 
 settings.register_profile(
     "changes",
@@ -91,23 +94,20 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class Tests:
-    """The tests of a session, and where each comes by."""
+    """The tests of a session by where they come by, `(module, function)` and `(module, "")`; the quickest first."""
 
-    items: dict[str, pytest.Item]
-    seen: dict[str, set[tuple[str, str]]]
-    seconds: dict[str, float]
+    by: dict[tuple[str, str], list[pytest.Item]]
 
     @classmethod
     def of(cls, session: pytest.Session) -> Tests:
         """Run each once, unchanged, in a process of its own; where one fails, the session ends."""
-        items = {item.nodeid: item for item in session.items}
         with TemporaryDirectory() as home:
             told = Path(home, "told")
 
             def follow() -> bool:
                 coverage = Coverage()
                 session.config.pluginmanager.register(coverage)
-                passed(list(items.values()))
+                passed(session.items)
                 seen = {name: sorted(at) for name, at in coverage.seen.items()}
                 told.write_text(json.dumps([coverage.failed, seen, coverage.seconds]))
                 return True
@@ -116,25 +116,26 @@ class Tests:
             failed, seen, seconds = json.loads(told.read_text())
         if failed:
             pytest.exit(f"before anything is changed, it fails: {failed[0]}", returncode=1)
-        return cls(items, {name: {(module, function) for module, function in at} for name, at in seen.items()}, seconds)
-
-    def by(self, place: Place) -> list[pytest.Item]:
-        """Those that come by a place, the quickest first; by its module, where it is in no function."""
-        found = defaultdict(set)
-        for name, at in self.seen.items():
-            for module, function in at:
-                found[module, function].add(name)
-                found[module, ""].add(name)
-        return [self.items[name] for name in sorted(found[place.module, place.function], key=self.seconds.__getitem__)]
+        by = defaultdict(list)
+        for item in sorted(session.items, key=lambda item: seconds[item.nodeid]):
+            at = [(module, function) for module, function in seen[item.nodeid]]
+            for place in {*at, *((module, "") for module, _ in at)}:
+                by[place].append(item)
+        return cls(dict(by))
 
 
 def tried(tests: Tests, place: Place, code: CodeType | None) -> str:
     """What came of a change: `killed`, `survived` or `endless`."""
     function = function_of(f"tasks.decide.{place.module}", place.function) if code else None
-    items = tests.by(place)
-    if not function or not code or not items:
+    items = tests.by.get((place.module, place.function), [])
+    if not code or not function or not items or not fits(function, code):
         return tried_alone(place, items)
-    return forked(lambda: not put(function, code) or passed(items), within=MOST_SECONDS)
+
+    def change() -> bool:
+        put(function, code)
+        return passed(items)
+
+    return forked(change, within=MOST_SECONDS)
 
 
 def passed(items: list[pytest.Item]) -> bool:
@@ -165,23 +166,6 @@ def tried_alone(place: Place, items: list[pytest.Item]) -> str:
         except subprocess.TimeoutExpired:
             return ENDLESS
     return KILLED if done.returncode else SURVIVED
-
-
-#: However the tests are run: each change for itself.
-FLAGS = (
-    "-q",
-    "-s",
-    "-W",
-    "ignore::pytest.PytestAssertRewriteWarning",
-    "-p",
-    "no:cacheprovider",
-    "-p",
-    "no:xdist",
-    "-p",
-    "no:faulthandler",
-    "--timeout=0",
-    "--tb=no",
-)
 
 
 def unit_tests() -> list[str]:
