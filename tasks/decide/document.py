@@ -47,8 +47,7 @@ class Document:
         try:
             node = yaml.compose(text, Loader=yaml.SafeLoader)
         except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            self.blame(mark.line + 1 if mark else 1, f"not YAML: {error.problem or error.context}")
+            self.blame(_line(error.problem_mark), f"not YAML: {_said(error)}")
             return None
         except yaml.reader.ReaderError as error:
             self.blame(text.count("\n", 0, error.position) + 1, f"not YAML: {error.reason}")
@@ -125,6 +124,18 @@ class Document:
             return True
         self.blame(of.line, f"{of.name}: can only be true; leave it out otherwise")
         return False
+
+
+def _said(error: yaml.MarkedYAMLError) -> str:
+    """What PyYAML says is wrong; the context is where ("while parsing a node"), or how the sentence begins."""
+    if error.context is None or error.context.startswith("while "):
+        return str(error.problem)
+    begin, _, first = error.context.partition("; ")
+    return f"{begin}; first in line {_line(error.context_mark)}" if first else f"{begin}, {error.problem}"
+
+
+def _line(mark: yaml.Mark | None) -> int:
+    return mark.line + 1 if mark else 1
 
 
 def nearest(name: str, names: Iterable[str], *, cutoff: float = 0.6) -> str:
