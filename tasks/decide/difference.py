@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 
+from tasks.decide.combination import Rules
 from tasks.decide.policy import LEVELS, Policy
 from tasks.decide.rule import Ladder, Tier
 from tasks.decide.taxonomy import PATHS, lineage
@@ -14,7 +15,7 @@ _ABSENT = object()
 _SECTIONS = {"reject_from_severity": "classifier"}
 _DEFAULTS = {"other": "default", "other_topics": "topics default", "second": "second reviewer"}
 #: Names that the policy file does not have, or that say nothing.
-_UNSAID = ("categories", "types", "tiers", "lists", "reasons", "labels", "combinations")
+_UNSAID = ("categories", "types", "tiers", "lists", "reasons", "labels")
 _DONE = {Tier.ALLOW: "allowed", Tier.REDACT: "masked", Tier.HOLD: "held", Tier.REJECT: "rejected"}
 _REACHED = {"gray": "gray", "hold": "held", "reject": "rejected"}
 _LEVEL_NAMES = {number: name for name, number in LEVELS.items()}
@@ -62,7 +63,8 @@ def differences(old: Policy, new: Policy) -> tuple[str, ...]:
 def _walk(path: tuple[str, ...], old: object, new: object) -> Iterator[_Change]:
     """Every value that differs, in the order of the policy."""
     before, after = _parts(old), _parts(new)
-    if before is None or after is None:
+    # A rule that relaxes has not the parts of one that does not.
+    if before is None or after is None or (is_dataclass(old) and type(old) is not type(new)):
         if old is not new and old != new:
             yield _Change(path, old, new)
         return
@@ -78,6 +80,8 @@ def _parts(value: object) -> Mapping[str, object] | None:
     """What a value is made of; None where it is one thing."""
     if isinstance(value, Mapping):
         return value
+    if isinstance(value, Rules):  # in the file, one list
+        return _parts((*value.combinations, *value.exemptions))
     if is_dataclass(value):
         return {field.name: getattr(value, field.name) for field in fields(value) if not field.metadata.get("derived")}
     if isinstance(value, tuple) and all(hasattr(one, "name") for one in value):

@@ -184,6 +184,14 @@ SENTENCES = {
         "\nrules:\n",
         "\nrules:\n  shouting: {when: {all of: {guardrail/INSULTS: LOW, guardrail/HATE: LOW}}, then: hold}\n",
     ),
+    "rules: drawn-weapons is new": (
+        "\nrules:\n",
+        "\nrules:\n  drawn-weapons: {relax: [moderation/Weapons], when: {content-type/Illustrated: 90}, then: allow}\n",
+    ),
+    "rules: drawn-violence then is allowed, was held": (
+        "content-type/Animated: 90}\n    then: hold",
+        "content-type/Animated: 90}\n    then: allow",
+    ),
     "surfaces: stories is new": (
         "surfaces:\n",
         "surfaces:\n  stories: {prefix: stories/, visibility: after, hold: flag}\n",
@@ -264,6 +272,15 @@ def test_the_first_rules_of_a_policy_are_told_one_by_one() -> None:
         "rules: minors-and-nudity is new",
         "rules: violence-seen-and-said is new",
     )
+
+
+def test_a_rule_that_begins_or_ceases_to_relax_is_one_line() -> None:
+    relaxing = "  drawn-violence: {relax: [moderation/Violence], when: {content-type/Animated: 90}, then: hold}\n"
+    text = re.sub(r"(?m)^  drawn-violence:.*\n(?:    .*\n)+", relaxing, TEXT)
+    assert relaxing in text
+    strict = text.replace(relaxing, "  drawn-violence: {when: {all of: {moderation/Violence: 90}}, then: hold}\n")
+    for old, new in ((text, strict), (strict, text)):
+        assert differences(parse_policy(old), parse_policy(new)) == ("rules: drawn-violence is changed",)
 
 
 def test_what_follows_from_a_change_is_not_told_beside_it() -> None:
