@@ -15,7 +15,7 @@ _ABSENT = object()
 _SECTIONS = {"reject_from_severity": "classifier"}
 _DEFAULTS = {"other": "default", "other_topics": "topics default", "second": "second reviewer"}
 #: Names that the policy file does not have, or that say nothing.
-_UNSAID = ("categories", "types", "tiers", "lists", "reasons", "labels")
+_UNSAID = ("categories", "types", "tiers", "lists", "reasons")
 _DONE = {Tier.ALLOW: "allowed", Tier.REDACT: "masked", Tier.HOLD: "held", Tier.REJECT: "rejected"}
 _REACHED = {"gray": "gray", "hold": "held", "reject": "rejected"}
 _LEVEL_NAMES = {number: name for name, number in LEVELS.items()}
@@ -33,7 +33,7 @@ class _Change:
     @property
     def section(self) -> str:
         """The part of the policy, or the surface, that it belongs to."""
-        if self.path[0] == "surfaces" and len(self.path) > 1:
+        if self.path[0] == "surfaces":
             return self.path[1]
         return _SECTIONS.get(self.path[0], self.path[0])
 
@@ -65,7 +65,7 @@ def _walk(path: tuple[str, ...], old: object, new: object) -> Iterator[_Change]:
     before, after = _parts(old), _parts(new)
     # A rule that relaxes has not the parts of one that does not.
     if before is None or after is None or (is_dataclass(old) and type(old) is not type(new)):
-        if old is not new and old != new:
+        if old != new:
             yield _Change(path, old, new)
         return
     for name in dict.fromkeys((*before, *after)):
@@ -117,7 +117,7 @@ def _line(changes: list[_Change]) -> str:
 def _about(change: _Change, subjects: str) -> str:
     if len(change.path) == 2 and change.path[0] == "surfaces":
         return f"surfaces: {change.path[1]}"
-    between = change.path[2:-1] if change.path[0] == "surfaces" else change.path[1:-1]
+    between = () if change.path[0] == "surfaces" else change.path[1:-1]
     kind = "".join(f"{name} " for name in between if name not in _UNSAID)
     return f"{change.section}: {kind}{subjects}"
 
@@ -145,7 +145,7 @@ def _value(value: object, change: _Change) -> str:
         return _number(value, section="retention" if change.path == ("accounts", "decay") else change.path[0])
     if isinstance(value, tuple):
         return ", ".join(value) or "none"
-    return ("never" if change.step else "none") if value is None else str(value) or '""'
+    return "never" if value is None else str(value) or '""'
 
 
 def _number(value: float, *, section: str) -> str:

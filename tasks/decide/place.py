@@ -115,7 +115,7 @@ def _steps(one: tuple[str, ...], other: tuple[str, ...], here: tuple[int, int]) 
         steps.append((i, j + 1))
         if _takes(right, left):
             steps.append((i + 1, j))
-    if left and left == right:
+    if left == right:
         steps.append((i + 1, j + 1))
     return steps
 
