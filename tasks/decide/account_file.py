@@ -70,7 +70,8 @@ def _path(document: Document, entry: Field, *, rules: Collection[str]) -> str | 
         return label_path(document, entry, name, where="strikes: ")
     names = tuple(rules) if kind == "rules" else NAMES[kind]
     # No rules at all is no reason to take any name for one.
-    if name and (names or kind == "rules") and name not in names and not entry.name.startswith(_GO_ON):
+    is_unknown = name and (names or kind == "rules") and name not in names and not entry.name.startswith(_GO_ON)
+    if is_unknown or entry.name.endswith("/"):
         near = nearest(name, names)
         document.blame(entry.line, f'strikes: "{entry.name}" names no rule that takes something down{near}')
         return None

@@ -7,6 +7,8 @@ from collections.abc import Collection, Mapping
 from string import Formatter
 from types import MappingProxyType
 
+from yaml.nodes import MappingNode
+
 from tasks.decide.document import Document, Field, nearest
 from tasks.decide.label_file import label_path
 from tasks.decide.notices import OCCASIONS, OF_A_RULE, Notices, Texts
@@ -27,14 +29,12 @@ def read_notices(document: Document, section: Field | None, *, rules: Collection
     known = document.known(section, _KEYS, required=(*OCCASIONS, "rules"))
     language = _language(document, known["language"]) if "language" in known else "en"
     words = _words(document, known["rules"], rules=rules) if "rules" in known else {}
-    languages = tuple(words.get(DEFAULT, {language: ""}))
     occasions = {name: _texts(document, known[name], OCCASIONS[name]) for name in OCCASIONS if name in known}
-    if words and language not in languages:
+    languages = _languages(document, known, words)
+    if languages and language and language not in languages:
         document.blame(section.line, f'notices: the default language is "{language}", and rules: default has no text')
-    for name, texts in occasions.items():
-        for missing in set(languages) - set(texts):
-            document.blame(known[name].line, f'{name}: has no text in "{missing}", as rules: default has')
-    _check_languages(document, known, languages=languages)
+    if languages:
+        _check_languages(document, known, languages=languages)
     return Notices(language=language, occasions=MappingProxyType(occasions), rules=MappingProxyType(words))
 
 
@@ -52,12 +52,19 @@ def _words(document: Document, section: Field, *, rules: Collection[str]) -> dic
     return words
 
 
+def _languages(document: Document, known: Mapping[str, Field], words: Mapping[str, Texts]) -> tuple[str, ...]:
+    """Those of the default's texts, which all others have too; none where that is not whole, which is told already."""
+    entry = document.fields(known["rules"]).get(DEFAULT) if "rules" in known else None
+    texts = words.get(DEFAULT, {})
+    return tuple(texts) if entry and len(texts) == len(document.fields(entry)) else ()
+
+
 def _path(document: Document, entry: Field, *, rules: Collection[str]) -> str | None:
     """The whole path of what the words are for; a label may be named by its last name."""
     family, _, name = entry.name.partition("/")
-    if entry.name == DEFAULT or (family in FAMILIES and not name):
+    if entry.name in (DEFAULT, *FAMILIES):
         return entry.name
-    if family not in FAMILIES:
+    if family not in FAMILIES or name.endswith("/") or not name:
         near = nearest(family, (*FAMILIES, DEFAULT)) or "; they look like moderation/Weapons, pii or rules/doxxing"
         document.blame(entry.line, f'unknown rule "{entry.name}"{near}')
         return None
@@ -73,7 +80,7 @@ def _path(document: Document, entry: Field, *, rules: Collection[str]) -> str | 
 
 def _is_open(path: str) -> bool:
     """Whether the rest of a path is the operator's, or the classifier's, to choose."""
-    return path.startswith(("guardrail/topic", "guardrail/word/", "classifier/reject/", "classifier/hold/"))
+    return path.startswith(("guardrail/topic", "classifier/reject/", "classifier/hold/"))
 
 
 def _texts(document: Document, field: Field, allowed: tuple[str, ...]) -> Texts:
@@ -84,7 +91,7 @@ def _texts(document: Document, field: Field, allowed: tuple[str, ...]) -> Texts:
         if _language(document, entry, entry.name) and text is not None:
             _check_placeholders(document, entry, text, allowed=allowed)
             found[entry.name] = text
-    if not found:
+    if isinstance(field.node, MappingNode) and not field.node.value:
         document.blame(field.line, f"{field.name}: has no text")
     return MappingProxyType(found)
 
@@ -116,11 +123,15 @@ def _language(document: Document, field: Field, written: str | None = None) -> s
 
 
 def _check_languages(document: Document, known: Mapping[str, Field], *, languages: tuple[str, ...]) -> None:
-    """A language that only some texts have would never be used."""
+    """A language that only some texts have would never be used, and one that an occasion lacks would be missed."""
     fields = [known[name] for name in OCCASIONS if name in known]
+    for field in fields:
+        written = document.fields(field)
+        for missing in sorted(set(languages) - set(written)) if written else ():
+            document.blame(field.line, f'{field.name}: has no text in "{missing}", as rules: default has')
     fields += document.fields(known["rules"]).values() if "rules" in known else []
     for field in fields:
         for name, entry in document.fields(field).items():
-            if name not in languages:
+            if name not in languages and LANGUAGE.fullmatch(name):
                 near = nearest(name, languages)
                 document.blame(entry.line, f'{field.name}: "{name}" is no language of rules: default{near}')

@@ -31,6 +31,8 @@ Schema = dict[str, object]
 
 _TEXT: Schema = {"type": "string"}
 _TRUE: Schema = {"const": True}
+#: What follows the kind of a name that somebody chooses: nothing is ever called `term/`, or `term/slurs/`.
+_CHOSEN = "/.*[^/]$"
 _CONFIDENCE: Schema = {"type": "number", "minimum": 0, "maximum": MOST}
 _THRESHOLD: Schema = {"anyOf": [_CONFIDENCE, {"const": "never"}]}
 
@@ -128,7 +130,7 @@ def _review() -> Schema:
     kinds = {**RULE_KINDS, "moderation": _label_names()}
     named = [f"{kind}/{name}" for kind, names in kinds.items() for name in names]
     severities = _fields(dict.fromkeys((DEFAULT, *kinds, *named), _ref("severity")))
-    by_rule = {**severities, "patternProperties": {f"^({'|'.join(free)})/.": _ref("severity")}}
+    by_rule = {**severities, "patternProperties": {f"^({'|'.join(free)}){_CHOSEN}": _ref("severity")}}
     severity = _words(*SEVERITIES)
     second: Schema = {"anyOf": [severity, {"type": "array", "items": severity}]}
     return _fields({HOURS: _fields(dict.fromkeys(WAITING, hours)), BY_RULE: by_rule, SECOND: second})
@@ -166,21 +168,21 @@ def _exemption() -> Schema:
 def _conditions(kinds: Iterable[str]) -> Schema:
     """Names that are known, for editors to offer, and patterns for those that an operator chooses."""
     names = {kind: _label_names() if kind == "moderation" else NAMED[kind] for kind in kinds}
-    free = [f"{kind}/." for kind, known in names.items() if not known]
-    free += ["guardrail/topic/."] * ("guardrail" in names) + ["classifier/(hold|reject)/."] * ("classifier" in names)
+    free = [kind for kind, known in names.items() if not known]
+    free += ["guardrail/topic"] * ("guardrail" in names) + ["classifier/(hold|reject)"] * ("classifier" in names)
     return {
         **_object((f"{kind}/{name}" for kind, known in names.items() for name in known), "sure"),
-        "patternProperties": {f"^({'|'.join(free)})": _ref("sure")},
+        "patternProperties": {f"^({'|'.join(free)}){_CHOSEN}": _ref("sure")},
         "minProperties": 1,
     }
 
 
 def _accounts() -> Schema:
     names = {kind: _label_names() if kind == "moderation" else known for kind, known in NAMES.items()}
-    free = [f"{kind}/." for kind, known in names.items() if not known]
+    free = [*(kind for kind, known in names.items() if not known), "guardrail/topic", "classifier/reject"]
     strikes = {
         **_object((DEFAULT, *names, *(f"{kind}/{name}" for kind in names for name in names[kind])), "strikes"),
-        "patternProperties": {f"^({'|'.join((*free, 'guardrail/topic/.', 'classifier/reject/.'))})": _ref("strikes")},
+        "patternProperties": {f"^({'|'.join(free)}){_CHOSEN}": _ref("strikes")},
     }
     thresholds = _object(STEPS, "threshold")
     return _fields({"strikes": strikes, "decay": _ref("days"), "thresholds": thresholds})

@@ -73,7 +73,8 @@ def read_path(document: Document, field: Field, *, rules: Collection[str]) -> st
         return label_path(document, field, rest)
     names = tuple(rules) if kind == "rules" else RULE_KINDS[kind]
     path = f"{kind}/{rest}" if rest else kind
-    if rest and names and rest not in names and not path.startswith(tuple(f"{one}/" for one in _GO_ON)):
+    is_unknown = rest and names and rest not in names and not path.startswith(tuple(f"{one}/" for one in _GO_ON))
+    if is_unknown or path.endswith("/"):
         document.blame(field.line, f'"{field.name}" names no rules{nearest(rest, names)}')
         return None
     return path

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import cast, get_args
 
-from yaml.nodes import SequenceNode
+from yaml.nodes import MappingNode, SequenceNode
 
 from tasks.decide.combination import CONTEXT, Combination, Condition, Exemption, Group, Priority, Rules, covers
 from tasks.decide.document import Document, Field, nearest
@@ -99,7 +99,7 @@ def _groups(document: Document, section: Field) -> tuple[Group, ...]:
             groups.append(Group(least, conditions))
     if every:
         groups.append(Group(len(every), tuple(sorted(every))))
-    if not groups:
+    if isinstance(section.node, MappingNode) and all(map(_is_empty, document.fields(section).values())):
         document.blame(section.line, f"when: names nothing; say {' or '.join(GROUPS)}")
     return tuple(sorted(groups))
 
@@ -129,9 +129,14 @@ def _context(document: Document, section: Field, *, known: Mapping[str, Tier]) -
         kind, _, name = condition.label.partition("/")
         if kind == "known" and known.get(name) is not Tier.ALLOW:
             document.blame(lines[condition.label], f'{section.name}: "{name}" is no list that "known" allows')
-    if not lines:
+    if _is_empty(section):
         document.blame(section.line, f"{section.name}: names nothing")
     return conditions
+
+
+def _is_empty(field: Field) -> bool:
+    """Whether nothing stands in a mapping; of what is wrong with what stands there, somebody is told already."""
+    return isinstance(field.node, MappingNode) and not field.node.value
 
 
 def _relaxed(document: Document, field: Field) -> tuple[str, ...]:
@@ -164,8 +169,10 @@ def _label(document: Document, entry: Field, *, kinds: Collection[str]) -> str |
 
 
 def _is_name(kind: str, name: str) -> bool:
+    if name.endswith("/"):
+        return False
     if kind == "guardrail" and name.startswith("topic/"):
-        return name != "topic/"
+        return True
     if kind == "classifier":
         name = name.partition("/")[0]
     return name in NAMED[kind] if NAMED[kind] else bool(name)

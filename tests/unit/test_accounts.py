@@ -392,6 +392,16 @@ MISTAKES = {
     "strikes: {guardrail/HATEE: 1}": (
         'p:42: strikes: "guardrail/HATEE" names no rule that takes something down; the nearest is "HATE"'
     ),
+    **{
+        f"strikes: {{{name}: 1}}": f'p:42: strikes: "{name}" names no rule that takes something down'
+        for name in ("term/", "known/bad/")
+    },
+    "strikes: {guardrail/topic/: 1}": (
+        'p:42: strikes: "guardrail/topic/" names no rule that takes something down; the nearest is "topic"'
+    ),
+    "strikes: {classifier/reject/: 1}": (
+        'p:42: strikes: "classifier/reject/" names no rule that takes something down; the nearest is "reject"'
+    ),
     "strikes: {rules/doxing: 1}": 'p:42: strikes: "rules/doxing" names no rule that takes something down',
     "decay: 3 months": 'p:42: decay: must be a number of days up to 3653, such as 90 days (it is "3 months")',
     "decay: [90 days]": "p:42: decay: must be a number of days up to 3653, such as 90 days",

@@ -139,6 +139,34 @@ def test_the_rules_that_the_classifier_named_stand_in_one_order_whatever_that_of
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
+        ("language: de", "language: 7", "language: must be text, in quotes if need be"),
+        ("language: de", "language: d", 'language: "d" is no language; they look like en or pt-BR'),
+        ("language: de", "language: fr", 'notices: the default language is "fr", and rules: default has no text'),
+        ("de: Regeln", "de: 7", "de: must be text, in quotes if need be"),
+        ("de: Regeln", "d: Regeln", 'd: "d" is no language; they look like en or pt-BR'),
+        ("default: {en: rules, de: Regeln}", "default: 7", "default: must be a mapping of names to values"),
+        ("default: {en: rules, de: Regeln}", "default: {}", "default: has no text"),
+        ("    default: {en: rules, de: Regeln}\n", "", 'rules: "default" is missing'),
+        (SAID[SAID.index("  rules:") :], "", 'notices: "rules" is missing'),
+        ("de: maskiert", "de: 7", "de: must be text, in quotes if need be"),
+        ("{en: masked, de: maskiert}", "masked", "masked: must be a mapping of names to values"),
+        ("{de: Waffen}", "{d: Waffen}", 'd: "d" is no language; they look like en or pt-BR'),
+        (
+            "rules/doxxing",
+            "guardrail/word/PROFANTY",
+            'unknown rule "guardrail/word/PROFANTY"; the nearest is "guardrail/word/PROFANITY"',
+        ),
+        ("rules/doxxing", "pii/", 'unknown rule "pii/"; the nearest is "pii"'),
+        ("rules/doxxing", "known/bad/", 'unknown rule "known/bad/"; the nearest is "known"'),
+    ],
+)
+def test_one_mistake_in_the_notices_is_one_message(old: str, new: str, expected: str) -> None:
+    assert problems(old, new) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
         (
             "{reasons}.",
             "{reason}.",
@@ -150,8 +178,6 @@ def test_the_rules_that_the_classifier_named_stand_in_one_order_whatever_that_of
         ("de: Regeln", "de: '{rule:>9}'", "de: say {rule}, without a format"),
         ("de: Regeln", "de: '{{written}} twice {who}'", 'de: unknown placeholder "{who}"'),
         ("de: Regeln", "de: '{'", "de: a brace too many or too few (a brace itself is written twice); here can stand"),
-        ("language: de", "language: 7", "language: must be text, in quotes if need be"),
-        ("language: de", "language: fr", 'notices: the default language is "fr", and rules: default has no text'),
         ("{en: masked, de: maskiert}", "{en: masked}", 'masked: has no text in "de", as rules: default has'),
         (
             "{de: Waffen}",
@@ -159,8 +185,6 @@ def test_the_rules_that_the_classifier_named_stand_in_one_order_whatever_that_of
             'moderation/Weapons: "dee" is no language of rules: default; the nearest is "de"',
         ),
         ("{de: Waffen}", "{}", "moderation/Weapons: has no text"),
-        ("{de: Waffen}", "{d: Waffen}", 'd: "d" is no language; they look like en or pt-BR'),
-        ("de: Regeln", "de: 7", "de: must be text, in quotes if need be"),
         ("moderation/Weapons", "moderation/Weapon", 'unknown label "Weapon"'),
         ("moderation/Weapons", "moderatoin/Weapons", 'unknown rule "moderatoin/Weapons"; the nearest is "moderation"'),
         ("moderation/Weapons", "moderatoin", 'unknown rule "moderatoin"; the nearest is "moderation"'),

@@ -104,6 +104,8 @@ MISTAKES = [
         '"qqqq" names no rules; they look like moderation/Weapons or guardrail/HATE',
     ),
     ("review: {severities: {guardrail/HAT: high}}", '"guardrail/HAT" names no rules; the nearest is "HATE"'),
+    ("review: {severities: {known/bad/: high}}", '"known/bad/" names no rules'),
+    ("review: {severities: {guardrail/topic/: high}}", '"guardrail/topic/" names no rules; the nearest is "topic"'),
     ("review: {severities: {rules/doxing: high}}", '"rules/doxing" names no rules; the nearest is "doxxing"'),
     (
         "review: {severities: {default: urgent}}",
