@@ -49,18 +49,33 @@ def explain(findings: Iterable[Finding], policy: Policy, surface: Surface) -> tu
 
 
 def steps(finding: Finding, policy: Policy, surface: Surface) -> tuple[Rule, ...]:
-    """Every rule that a finding like this one reaches alone, at whatever confidence, the strictest first."""
+    """Every rule that a finding like this one reaches alone, at whatever confidence, the strictest first.
+
+    A combination that it meets alone is among them, with the threshold of the condition that is about it.
+    """
     return tuple(_steps(finding, policy, surface))
 
 
 def _steps(finding: Finding, policy: Policy, surface: Surface) -> Iterator[Rule]:
-    confidence = float(MOST)
-    while rules := decide([replace(finding, confidence=confidence)], policy, surface).rules:
-        yield rules[0]
-        below = nextafter(rules[0].threshold, 0.0) if rules[0].threshold else confidence
-        if below >= confidence:
+    one = replace(finding, confidence=float(MOST))
+    while rules := decide([one], policy, surface).rules:
+        # Of several, the one that asks for most: any other would hide the steps below it.
+        rule = max((_by_itself(rule, one, policy) for rule in rules), key=lambda rule: rule.threshold or 0.0)
+        yield rule
+        below = nextafter(rule.threshold, 0.0) if rule.threshold else one.confidence
+        if below >= one.confidence:
             return
-        confidence = below
+        one = replace(one, confidence=below)
+
+
+def _by_itself(rule: Rule, finding: Finding, policy: Policy) -> Rule:
+    """A rule as one finding reaches it: a combination's takes the threshold of the condition that the finding meets.
+
+    There is one: no policy file may name two labels in a combination that are met by one finding.
+    """
+    combined = (one for one in policy.rules.combinations if f"rules/{one.name}" == rule.name)
+    conditions = (condition for one in combined for group in one.when for condition in group.of)
+    return replace(rule, threshold=next((one.threshold for one in conditions if one.met_by(finding)), rule.threshold))
 
 
 @dataclass(frozen=True, slots=True)

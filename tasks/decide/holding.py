@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
 import yaml
 
+from tasks.decide.combination import Rules
 from tasks.decide.explain import steps
 from tasks.decide.kinds import CATEGORIES, PII_TYPES, TOXIC_TYPES
 from tasks.decide.policy import Policy, Surface
@@ -38,7 +39,9 @@ def holdings(policy: Policy, surface: Surface, text: str = "") -> tuple[Holding,
     Asked of the engine label by label, so that it is what will be decided. Combinations are not among it.
     """
     entries = _entries(text, surface)
-    return tuple(_holding(label, policy, surface, entries) for label in _labels(policy))
+    # One that a single finding meets would stand in the place of the label's own thresholds.
+    single = replace(policy, rules=Rules())
+    return tuple(_holding(label, single, surface, entries) for label in _labels(policy))
 
 
 def _holding(label: str, policy: Policy, surface: Surface, entries: Mapping[str, Mapping[str, str]]) -> Holding:

@@ -23,10 +23,16 @@ from tasks.detect.finding import Finding
 TEXT = (CONFIG / "policy.yaml").read_text(encoding="utf-8")
 POLICY = parse_policy(TEXT)
 FEED = POLICY.surface_for("feed/x")
-#: With a rule that a single finding reaches.
-ALONE = parse_policy(
-    TEXT.replace("\nrules:\n", "\nrules:\n  alone: {when: {any of: {moderation/Weapons: 40}}, then: hold}\n", 1)
-)
+
+
+def with_rule(when: str, then: str = "hold", *, text: str = TEXT) -> str:
+    """The policy with a rule that a single finding reaches."""
+    return text.replace("\nrules:\n", f"\nrules:\n  alone: {{when: {{any of: {{{when}}}}}, then: {then}}}\n", 1)
+
+
+ALONE = parse_policy(with_rule("moderation/Weapons: 40"))
+#: With a ladder whose rule comes after `rules/` by name.
+INSULT = TEXT.replace("\ntoxicity:\n", "\ntoxicity:\n  INSULT: {hold: 30}\n", 1)
 LABELS = (
     *("moderation/Violence/Weapons", "moderation/Violence", "moderation/Alcohol", "guardrail/HATE", "classifier/allow"),
     *("guardrail/PROMPT_ATTACK", "pii/EMAIL", "unreadable/empty", "content-type/Illustrated", "new/Kind"),
@@ -76,8 +82,51 @@ def test_what_leads_no_further_than_it_came_and_what_no_confidence_leads_to_is_n
     careful = parse_policy(TEXT.replace("{gray: LOW, reject: HIGH}", "{gray: LOW, hold: MEDIUM, reject: HIGH}"))
     one = told(saw("guardrail/HATE", 30), policy=careful)["guardrail/HATE"]
     assert [rule.name for rule in one.missed] == ["guardrail/HATE>=HIGH"]
-    one = told(saw("moderation/Violence/Weapons", 20), policy=ALONE)["moderation/Violence/Weapons"]
-    assert [rule.threshold for rule in one.missed] == [60, 90]
+    seen_at_all = parse_policy(with_rule("moderation/Weapons: seen"))
+    one = told(saw("moderation/Violence/Weapons", 20), policy=seen_at_all)["moderation/Violence/Weapons"]
+    assert (one.weight, [rule.threshold for rule in one.missed]) == ("counts", [90])
+
+
+@pytest.mark.parametrize(
+    ("label", "policy", "missed"),
+    [
+        ("moderation/Violence/Weapons", ALONE, [(Tier.HOLD, 40), (Tier.HOLD, 60), (Tier.REJECT, 90)]),
+        ("pii/NAME", parse_policy(with_rule("pii/NAME: 80")), [(Tier.HOLD, 80)]),
+        (
+            "toxicity/INSULT",
+            parse_policy(with_rule("toxicity/INSULT: 40", text=INSULT)),
+            [(Tier.HOLD, 30), (Tier.HOLD, 40)],
+        ),
+        ("toxicity/INSULT", parse_policy(with_rule("toxicity/INSULT: 30", text=INSULT)), [(Tier.HOLD, 30)]),
+        ("toxicity/INSULT", parse_policy(with_rule("toxicity/INSULT: 25", "reject", text=INSULT)), [(Tier.REJECT, 25)]),
+        ("term/any", parse_policy(with_rule("term/any: 40", "reject")), [(Tier.REJECT, 40)]),
+        ("unreadable/any", parse_policy(with_rule("unreadable/any: 40")), []),
+    ],
+)
+def test_a_rule_that_a_surer_one_reaches_alone_is_missed_and_hides_no_other(
+    label: str, policy: Policy, missed: list[tuple[Tier, float]]
+) -> None:
+    one = told(saw(label, 20), policy=policy)[label]
+    assert [(rule.tier, rule.threshold) for rule in one.missed] == missed
+    assert one.weight == ("counts" if one.reached else "below")
+
+
+@pytest.mark.parametrize("names", [("a", "b"), ("b", "a")])
+def test_of_rules_that_lead_to_the_same_the_one_that_asks_for_less_is_missed_first(names: tuple[str, str]) -> None:
+    low, high = names
+    rules = "".join(
+        f"  {name}: {{when: {{any of: {{pii/NAME: {at}}}}}, then: hold}}\n" for name, at in ((low, 40), (high, 70))
+    )
+    policy = parse_policy(TEXT.replace("\nrules:\n", f"\nrules:\n{rules}", 1))
+    one = told(saw("pii/NAME", 20), policy=policy)["pii/NAME"]
+    assert [(rule.name, rule.threshold) for rule in one.missed] == [(f"rules/{low}", 40), (f"rules/{high}", 70)]
+
+
+def test_a_verdict_of_the_classifiers_has_the_threshold_of_the_rule_that_names_it() -> None:
+    policy = parse_policy(with_rule("classifier/hold/spam: 67", "reject"))
+    one = told(saw("classifier/hold", 33, rule="spam"), policy=policy)["classifier/hold"]
+    assert [(rule.name, rule.threshold) for rule in one.missed] == [("rules/alone", 67)]
+    assert told(saw("classifier/hold", 33), policy=policy)["classifier/hold"].missed == ()
 
 
 def test_a_confidence_that_cannot_be_has_missed_nothing() -> None:
@@ -234,6 +283,23 @@ def test_a_tier_that_no_entry_names_is_written_nowhere_and_without_the_text_none
 )
 def test_all_else_that_the_policy_names_is_told_as_well(label: str, tiers: dict[Tier, float | None]) -> None:
     assert held()[label].tiers == tiers
+
+
+@pytest.mark.parametrize(
+    ("label", "when", "then"),
+    [
+        ("moderation/Violence/Weapons", "moderation/Weapons: 40", "hold"),
+        ("moderation/Violence/Weapons", "moderation/Weapons: 40", "reject"),
+        ("toxicity/INSULT", "toxicity/INSULT: 40", "hold"),
+        ("toxicity/INSULT", "toxicity/INSULT: 90", "reject"),
+        ("pii/NAME", "pii/NAME: 80", "hold"),
+        ("classifier/hold", "classifier/hold: seen", "reject"),
+    ],
+)
+def test_a_rule_that_one_finding_meets_alone_changes_nothing_of_what_its_label_holds(
+    label: str, when: str, then: str
+) -> None:
+    assert held(with_rule(when, then))[label] == held()[label]
 
 
 def test_a_surface_on_which_personal_data_may_stand_has_no_rule_about_it() -> None:
