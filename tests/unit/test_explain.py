@@ -92,6 +92,7 @@ def test_what_leads_no_further_than_it_came_and_what_no_confidence_leads_to_is_n
     [
         ("moderation/Violence/Weapons", ALONE, [(Tier.HOLD, 40), (Tier.HOLD, 60), (Tier.REJECT, 90)]),
         ("pii/NAME", parse_policy(with_rule("pii/NAME: 80")), [(Tier.HOLD, 80)]),
+        ("pii/NAME", parse_policy(with_rule("pii/AGE: 30, pii/NAME: 80, pii/PIN: 90")), [(Tier.HOLD, 80)]),
         (
             "toxicity/INSULT",
             parse_policy(with_rule("toxicity/INSULT: 40", text=INSULT)),
@@ -225,6 +226,12 @@ def test_the_steps_of_a_label_go_down_to_a_rule_that_it_reaches_alone() -> None:
         "labels/Violence/Weapons>=60",
         "rules/alone",
     ]
+
+
+def test_the_steps_of_a_label_go_down_past_a_rule_that_it_reaches_alone_to_one_that_asks_for_no_confidence() -> None:
+    policy = parse_policy(with_rule("unreadable/any: 40"))
+    rules = steps(saw("unreadable/any"), policy, FEED)
+    assert [(rule.name, rule.threshold) for rule in rules] == [("rules/alone", 40), ("unreadable/any", None)]
 
 
 @pytest.mark.parametrize("threshold", ["0", "0.5", "1", "100"])
