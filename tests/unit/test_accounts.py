@@ -252,6 +252,11 @@ def test_a_long_log_keeps_its_newest_marks_and_the_count_of_all() -> None:
     assert change_by(left, left[1].id) is None
 
 
+def test_a_mark_is_remembered_for_as_long_as_sqs_can_keep_a_message_on_a_queue_and_on_its_dead_letter_queue() -> None:
+    most = timedelta(seconds=1_209_600)
+    assert most * 2 == SETTLED
+
+
 def test_the_strike_that_stands_for_all_older_ones_is_about_no_item_and_goes_with_none_of_them() -> None:
     log = [
         replace(strike(f"k{number}", at=number / 100, instead_of=["part"]), rules=("labels/Violence>=90",))

@@ -51,6 +51,11 @@ def test_what_is_as_bad_and_as_sure_comes_in_the_order_of_the_video_and_the_stri
     assert [moment.begin_ms for moment in worst_moments([held, *findings], POLICY)] == [1000, 2000, 4000, 7000]
 
 
+def test_a_case_names_the_five_worst() -> None:
+    findings = [seen(WEAPONS, 90.0 + number, 1000 * number, 1000 * number + 100) for number in range(7)]
+    assert [moment.confidence for moment in worst_moments(findings, POLICY)] == [96.0, 95.0, 94.0, 93.0, 92.0]
+
+
 def test_what_overlaps_or_touches_is_one_moment() -> None:
     findings = [
         seen(WEAPONS, 95.0, 0, 1000),
