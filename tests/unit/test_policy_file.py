@@ -7,6 +7,7 @@ import re
 import pytest
 
 from tasks.decide.policy_file import PolicyError, parse_policy
+from tasks.decide.retention import Retention
 from tasks.decide.rule import Ladder
 from tasks.decide.taxonomy import LEVEL_1
 from tasks.detect.finding import Finding
@@ -335,6 +336,15 @@ def test_the_longest_prefix_wins_in_whatever_order_they_stand() -> None:
         "avatars",
         "inner",
     ]
+
+
+def test_a_file_that_says_nothing_of_retention_keeps_originals_for_a_year_and_hears_appeals_for_six_months() -> None:
+    assert parse_policy(TEXT).retention == Retention(appeals=184, originals=365)
+
+
+def test_a_program_that_knows_more_calls_an_older_file_by_the_same_version() -> None:
+    """Or each decision on record would look as if it had been made under another policy."""
+    assert parse_policy(TEXT).version == "sha256:a8ea8139a007"
 
 
 def test_the_version_is_that_of_the_meaning_not_of_the_spelling() -> None:

@@ -13,7 +13,7 @@ from config.settings import CONFIG
 from tasks.decide.difference import differences
 from tasks.decide.policy_file import PolicyError, parse_policy
 from tasks.decide.policy_text import policy_text
-from tasks.decide.review import SEVERITIES, USUAL_HOURS, ReviewRules
+from tasks.decide.review import SEVERITIES, USUAL_HOURS, WAITING, ReviewRules
 from tasks.detect.finding import Finding
 from tasks.review.case import Case, CaseStatus, Reviewer
 from tasks.review.severity import due_at, moment, severity_of, turn
@@ -124,6 +124,11 @@ def test_every_mistake_in_the_section_is_told_with_its_line(section: str, messag
     with pytest.raises(PolicyError) as error:
         parse_policy(f"{TEXT}{section}\n")
     assert error.value.problems == (f"policy.yaml:{TEXT.count(chr(10)) + 1}: {message}",)
+
+
+def test_a_policy_that_says_nothing_of_people_has_hours_for_them_all_the_same() -> None:
+    hours = {severity: SILENT.review.within_hours(severity) for severity in WAITING}
+    assert hours == {"top": 1, "critical": 1, "high": 4, "appeal": 72, "normal": 24, "low": 72}
 
 
 def test_a_policy_without_the_section_keeps_its_version_and_one_with_it_is_printed_and_told_apart() -> None:
