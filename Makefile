@@ -30,7 +30,7 @@ chaos: $(VENV)/.dev ## kill workers and break AWS in every way, and count what w
 	@$(BIN)/python -m pytest tests/chaos -m "chaos or not chaos" $(T)
 long: $(VENV)/.dev ## prove the same of more: every kind of bucket, kills after every write, 20,000 rescanned (an hour and more)
 	@$(BIN)/python -m pytest tests/pipeline tests/contract -m long $(T)
-mutants: $(VENV)/.dev ## change the policy engine in each of 4,000 ways, and name those that no test notices (M="taxonomy"; 2 hours)
+mutants: $(VENV)/.dev ## change the policy engine in each of 4,000 ways, and name those that no test notices (hours; M="review": 4 minutes)
 	@$(BIN)/python -m tests.mutants $(M)
 localstack-test: $(VENV)/.dev ## run the pipeline tests on whatever AWS_ENDPOINT_URL names (deploy/localstack.md says how, and what is skipped)
 	@[ -n "$$AWS_ENDPOINT_URL" ] || { echo "AWS_ENDPOINT_URL names no endpoint: docker compose -f deploy/compose.yaml up -d localstack; AWS_ENDPOINT_URL=http://127.0.0.1:4566 make $@" >&2; exit 2; }
