@@ -40,7 +40,8 @@ class Finding:
 
 def contested_names() -> list[str]:
     """Our top-level names that another installed distribution claims too, as `name (distribution)`."""
-    owners = {(name, other.name) for other in distributions() for name in _claims(other)}
+    # What an interrupted installation leaves has no name.
+    owners = {(name, other.name or "nameless") for other in distributions() for name in _claims(other)}
     return [f"{name} ({other})" for name, other in sorted(owners) if other != OWNER]
 
 

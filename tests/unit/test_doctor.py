@@ -37,6 +37,12 @@ def test_another_distribution_with_one_of_our_names_is_named(
     assert contested_names() == [f"{name} (intruder)"]
 
 
+def test_what_an_interrupted_installation_left_is_told_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    installed(tmp_path, monkeypatch, METADATA="", RECORD="tasks/__init__.py,,\n")
+    installed(tmp_path, monkeypatch, "half", RECORD="tasks/__init__.py,,\n")
+    assert contested_names() == ["tasks (intruder)", "tasks (nameless)"]
+
+
 @pytest.mark.parametrize(
     "record",
     [
@@ -55,9 +61,9 @@ def test_what_only_looks_like_one_of_our_names_is_nobodys_claim(
     assert contested_names() == []
 
 
-def installed(site: Path, monkeypatch: pytest.MonkeyPatch, **files: str) -> None:
+def installed(site: Path, monkeypatch: pytest.MonkeyPatch, folder: str = "intruder", **files: str) -> None:
     """One more distribution, as installers write it down."""
-    info = site / "intruder-1.0.dist-info"
+    info = site / f"{folder}-1.0.dist-info"
     info.mkdir()
     for name, text in ({"METADATA": "Metadata-Version: 2.1\nName: intruder\nVersion: 1.0\n"} | files).items():
         (info / name).write_text(text)
