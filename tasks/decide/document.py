@@ -23,6 +23,11 @@ class Field:
     line: int
     node: Node
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether it is a mapping in which nothing stands."""
+        return isinstance(self.node, MappingNode) and not self.node.value
+
 
 @dataclass(frozen=True, slots=True)
 class Document:

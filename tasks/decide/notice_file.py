@@ -7,8 +7,6 @@ from collections.abc import Collection, Mapping
 from string import Formatter
 from types import MappingProxyType
 
-from yaml.nodes import MappingNode
-
 from tasks.decide.document import Document, Field, nearest
 from tasks.decide.label_file import label_path
 from tasks.decide.notices import OCCASIONS, OF_A_RULE, Notices, Texts
@@ -91,7 +89,7 @@ def _texts(document: Document, field: Field, allowed: tuple[str, ...]) -> Texts:
         if _language(document, entry, entry.name) and text is not None:
             _check_placeholders(document, entry, text, allowed=allowed)
             found[entry.name] = text
-    if isinstance(field.node, MappingNode) and not field.node.value:
+    if field.is_empty:
         document.blame(field.line, f"{field.name}: has no text")
     return MappingProxyType(found)
 

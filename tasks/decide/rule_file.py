@@ -99,7 +99,7 @@ def _groups(document: Document, section: Field) -> tuple[Group, ...]:
             groups.append(Group(least, conditions))
     if every:
         groups.append(Group(len(every), tuple(sorted(every))))
-    if isinstance(section.node, MappingNode) and all(map(_is_empty, document.fields(section).values())):
+    if isinstance(section.node, MappingNode) and all(one.is_empty for one in document.fields(section).values()):
         document.blame(section.line, f"when: names nothing; say {' or '.join(GROUPS)}")
     return tuple(sorted(groups))
 
@@ -129,14 +129,9 @@ def _context(document: Document, section: Field, *, known: Mapping[str, Tier]) -
         kind, _, name = condition.label.partition("/")
         if kind == "known" and known.get(name) is not Tier.ALLOW:
             document.blame(lines[condition.label], f'{section.name}: "{name}" is no list that "known" allows')
-    if _is_empty(section):
+    if section.is_empty:
         document.blame(section.line, f"{section.name}: names nothing")
     return conditions
-
-
-def _is_empty(field: Field) -> bool:
-    """Whether nothing stands in a mapping; of what is wrong with what stands there, somebody is told already."""
-    return isinstance(field.node, MappingNode) and not field.node.value
 
 
 def _relaxed(document: Document, field: Field) -> tuple[str, ...]:
