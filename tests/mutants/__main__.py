@@ -12,7 +12,7 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import CodeType
@@ -69,15 +69,18 @@ class Mutation:
 
 
 def spread(tests: Tests, places: Sequence[tuple[Place, CodeType | None]], console: Console) -> list[str]:
-    """What came of each, worked by as many processes as there are processors."""
-    many = os.cpu_count() or 1
+    """What came of each, worked by as many processes as there are processors; what survives is named at once."""
+    many, why = os.cpu_count() or 1, explained()
+    said: dict[int, str] = {}
     with TemporaryDirectory() as home, Progress(console=console, transient=True) as progress:
         bar = progress.add_task("changes", total=len(places))
         working = [_begun(tests, places, Path(home, str(share)), share, many) for share in range(many)]
         while working:
             working = [child for child in working if os.waitpid(child, os.WNOHANG)[0] == 0]
             time.sleep(0.2)
-            said = _read(Path(home))
+            before, said = said.keys(), _read(Path(home))
+            for number in sorted(said.keys() - before):
+                name_it(console, places[number][0], said[number], why)
             progress.update(bar, completed=len(said))
     return [said[number] for number in range(len(places))]
 
@@ -97,22 +100,25 @@ def _read(home: Path) -> dict[int, str]:
     return dict(json.loads(line) for line in lines if line.endswith("\n"))
 
 
+def name_it(console: Console, place: Place, how: str, why: Container[Name]) -> None:
+    """Print a change that no test notices and nothing explains."""
+    if how == SURVIVED and place.name not in why:
+        at, change = f"tasks/decide/{place.module}.py:{place.change.line}", place.change
+        console.print(f"{at}: no test notices `{change.what}` in `{change.code}`", markup=False)
+
+
 def tell(console: Console, results: dict[Place, str]) -> int:
-    """Print what came of all of them; 1 where that is not as it should be."""
+    """Print what is explained in vain, and how many came to what; 1 where that is not as it should be."""
     why = explained()
-    survived = {place.name: place for place, how in results.items() if how == SURVIVED}
+    survived = {place.name for place, how in results.items() if how == SURVIVED}
     modules = {place.module for place in results}
-    for name in sorted(survived.keys() - why.keys()):
-        change = survived[name].change
-        console.print(
-            f"tasks/decide/{name[0]}.py:{change.line}: no test notices `{name[2]}` in `{change.code}`", markup=False
-        )
-    stale = sorted(name for name in why.keys() - survived.keys() if name[0] in modules)
+    stale = sorted(name for name in why.keys() - survived if name[0] in modules)
     for module, function, what, code in stale:
         console.print(f"explained.yaml: {module}.{function}: `{what}` in `{code}` does not survive", markup=False)
-    counts = Counter(results.values())
-    console.print(", ".join(f"{count:,} {how}" for how, count in counts.most_common()), f"({len(survived)} to explain)")
-    return int(bool(survived.keys() - why.keys() or stale))
+    left = survived - why.keys()
+    counts = ", ".join(f"{count:,} {how}" for how, count in Counter(results.values()).most_common())
+    console.print(counts, f"({len(left)} to explain)")
+    return int(bool(left or stale))
 
 
 def explained() -> dict[Name, str]:
