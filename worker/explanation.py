@@ -87,7 +87,9 @@ def _explanation(
                 "times": one.times,
                 "weight": one.weight,
                 "reached": [rule.name for rule in one.reached],
+                "alone": [rule.name for rule in one.alone],
                 "missed": [rule.name for rule in one.missed],
+                "beside": [rule.name for rule in one.beside],
                 "lifted_by": list(one.lifted_by),
                 "why": _why(one),
             }
@@ -128,13 +130,14 @@ def _print_explanation(
 
 def _why(one: Explained) -> str:
     """What a finding came to, in words."""
-    reached = " and ".join(_step(rule) for rule in one.reached)
-    missed = ", ".join(_step(rule) for rule in one.missed)
+    reached, missed = " and ".join(map(_step, one.reached)), ", ".join(map(_step, one.missed))
+    eased = f"; by itself {' and '.join(map(_step, one.alone))}" if one.alone else ""
     return {
-        "counts": f"{reached}" + (f"; short of {missed}" if missed else ""),
-        "outdone": f"{reached}, but something stricter was found",
+        "counts": reached + eased + (f"; short of {missed}" if missed else ""),
+        "outdone": f"{reached}{eased}, but something stricter was found",
         "lifted": f"{reached} by itself, but counts for nothing beside {', '.join(one.lifted_by)}",
         "below": f"allowed: short of {missed}",
+        "part": f"allowed by itself; beside others {', '.join(map(_step, one.beside))}",
         "free": "allowed: no rule is about it",
     }[one.weight]
 

@@ -58,6 +58,11 @@ class Combination:
     then: Tier
     priority: Priority = "normal"
 
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """Those of all groups."""
+        return tuple(condition for group in self.when for condition in group.of)
+
     def reached(self, findings: Findings) -> Iterator[tuple[Rule, Finding]]:
         """The rule, with each finding that led to it; nothing where it does not hold."""
         counted = tuple(one for one in findings if not _excused(one, self.unless, findings))

@@ -45,10 +45,10 @@ def decide(findings: Iterable[Finding], policy: Policy, surface: Surface) -> Dec
     The order of findings never matters.
     """
     seen = tuple(sorted(findings, key=_order))
-    reached = tuple(_reached(seen, policy.on(surface), surface))
-    tier = max((rule.tier for rule, _ in reached), default=Tier.ALLOW)
-    winning = [(rule, finding) for rule, finding in reached if rule.tier is tier]
-    rules = _each_once(rule for rule, _ in winning)
+    every = tuple(reached(seen, policy, surface))
+    tier = max((rule.tier for rule, _ in every), default=Tier.ALLOW)
+    winning = [(rule, finding) for rule, finding in every if rule.tier is tier]
+    rules = each_once(rule for rule, _ in winning)
     return Decision(
         tier=tier,
         rules=rules,
@@ -59,11 +59,14 @@ def decide(findings: Iterable[Finding], policy: Policy, surface: Surface) -> Dec
     )
 
 
-def _reached(findings: tuple[Finding, ...], policy: Policy, surface: Surface) -> Iterator[tuple[Rule, Finding]]:
-    """What the classifier has lifted is no reason by itself; together with something else it still counts."""
+def reached(findings: tuple[Finding, ...], policy: Policy, surface: Surface) -> Iterator[tuple[Rule, Finding]]:
+    """Every rule that holds, of whatever tier, with each finding that led to it.
+
+    What the classifier has lifted is no reason by itself; together with something else it still counts.
+    """
     cleared = _cleared_parts(findings)
     counted = tuple(one for one in findings if surface.pii != "never" or not one.label.startswith("pii/"))
-    for rule, finding in policy.reached(counted):
+    for rule, finding in policy.on(surface).reached(counted):
         lifted = finding.part in cleared and policy.gray(finding)
         if not lifted or rule.name.startswith("rules/"):
             yield _carried_out(rule, finding), finding
@@ -92,7 +95,7 @@ def _maskable(finding: Finding) -> bool:
     return finding.part == "body" and finding.span is not None and 0 <= finding.span[0] < finding.span[1]
 
 
-def _each_once(rules: Iterable[Rule]) -> tuple[Rule, ...]:
+def each_once(rules: Iterable[Rule]) -> tuple[Rule, ...]:
     """One rule per name, with the highest confidence that reached it."""
     # Sorted, the most confident of one name comes last and stays.
     return tuple({rule.name: rule for rule in sorted(rules)}.values())

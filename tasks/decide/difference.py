@@ -13,7 +13,12 @@ from tasks.decide.taxonomy import PATHS, lineage
 _ABSENT = object()
 #: How somebody who does not know the code calls a part of the policy.
 _SECTIONS = {"reject_from_severity": "classifier"}
-_DEFAULTS = {"other": "default", "other_topics": "topics default", "second": "second reviewer"}
+_CALLED: dict[tuple[str, ...], str] = {
+    ("terms", "other"): "default",
+    ("unreadable", "other"): "default",
+    ("guardrail", "other_topics"): "topics default",
+    ("review", "second"): "second reviewer",
+}
 #: Names that the policy file does not have, or that say nothing.
 _UNSAID = ("categories", "types", "tiers", "lists", "reasons")
 _DONE = {Tier.ALLOW: "allowed", Tier.REDACT: "masked", Tier.HOLD: "held", Tier.REJECT: "rejected"}
@@ -40,7 +45,7 @@ class _Change:
     @property
     def subject(self) -> str:
         """What it is about."""
-        return _DEFAULTS.get(self.path[-1], self.path[-1])
+        return _CALLED.get(self.path, self.path[-1])
 
     @property
     def alike(self) -> tuple[str, ...]:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import nextafter
 from typing import Literal
 
-from tasks.decide.decision import Decision, decide
+from tasks.decide.decision import Decision, decide, each_once, reached
 from tasks.decide.policy import Policy, Surface
 from tasks.decide.rule import MOST, Rule, Tier
 from tasks.detect.finding import Finding
 
 #: `counts`: it reached the tier of the item. `outdone`: it reached a milder one. `lifted`: another finding relaxes it.
-#: `below`: it reached nothing, and more confidence would. `free`: no rule is about it.
-Weight = Literal["counts", "outdone", "lifted", "below", "free"]
+#: `below`: it reached nothing, and more confidence would. `part`: it would beside others. `free`: no rule is about it.
+_Kin = tuple[str, str, str]
+Weight = Literal["counts", "outdone", "lifted", "below", "part", "free"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,10 +28,14 @@ class Explained:
     #: How many there were of them.
     times: int
     weight: Weight
-    #: What it reaches by itself.
+    #: The strictest that it reached in this item, by itself or beside others; of what is lifted, what it reaches alone.
     reached: tuple[Rule, ...]
+    #: What it reaches alone, where that is stricter: its context eases it.
+    alone: tuple[Rule, ...] = ()
     #: What a surer one would reach, the next first.
     missed: tuple[Rule, ...]
+    #: What it would reach beside others that were not seen; told where it reached nothing else.
+    beside: tuple[Rule, ...] = ()
     #: Labels of the findings that lift it.
     lifted_by: tuple[str, ...] = ()
 
@@ -43,7 +48,10 @@ def explain(findings: Iterable[Finding], policy: Policy, surface: Surface) -> tu
     seen = tuple(findings)
     times = Counter(_kin(finding) for finding in seen)
     surest = {_kin(finding): finding for finding in sorted(seen, key=lambda finding: finding.confidence)}
-    case = _Case(policy, surface, tuple(surest.values()), decide(seen, policy, surface))
+    here: dict[_Kin, list[Rule]] = defaultdict(list)
+    for rule, one in reached(seen, policy, surface):
+        here[_kin(one)].append(_by_itself(rule, one, policy))
+    case = _Case(policy, surface, seen, here, decide(seen, policy, surface))
     explained = [case.explained(one, times=times[_kin(one)]) for one in surest.values()]
     return case.decision, tuple(sorted(explained, key=_worst_first))
 
@@ -74,7 +82,7 @@ def _by_itself(rule: Rule, finding: Finding, policy: Policy) -> Rule:
     There is one: no policy file may name two labels in a combination that are met by one finding.
     """
     combined = (one for one in policy.rules.combinations if f"rules/{one.name}" == rule.name)
-    conditions = (condition for one in combined for group in one.when for condition in group.of)
+    conditions = (condition for one in combined for condition in one.conditions)
     return replace(rule, threshold=next((one.threshold for one in conditions if one.met_by(finding)), rule.threshold))
 
 
@@ -85,40 +93,65 @@ class _Case:
     policy: Policy
     surface: Surface
     seen: tuple[Finding, ...]
+    #: What was reached here, by itself or beside others.
+    here: Mapping[_Kin, list[Rule]]
     decision: Decision
 
     def explained(self, finding: Finding, *, times: int) -> Explained:
         """What one finding has to do with it."""
-        alone = self.decide(finding)
-        lifted_by = self.lifting(finding, alone)
+        alone, here = self.decide(finding).rules, _strictest(self.here.get(_kin(finding), []))
+        tier = max((rule.tier for rule in (*alone, *here)), default=Tier.ALLOW)
         missed = tuple(
             rule
             for rule in reversed(steps(finding, self.policy, self.surface))
-            if rule.tier > alone.tier and rule.threshold is not None and rule.threshold > finding.confidence
+            if rule.tier > tier and rule.threshold is not None and rule.threshold > finding.confidence
         )
-        if alone.tier is Tier.ALLOW:
-            weight: Weight = "below" if missed else "free"
-        elif {rule.name for rule in alone.rules} <= {rule.name for rule in self.decision.rules}:
-            weight, lifted_by = "counts", ()
-        else:
-            weight = "lifted" if lifted_by else "outdone"
-        return Explained(
-            finding=finding, times=times, weight=weight, reached=alone.rules, missed=missed, lifted_by=lifted_by
-        )
+        if here:
+            stricter = tuple(rule for rule in alone if rule.tier > here[0].tier)
+            weight: Weight = "counts" if here[0].tier is self.decision.tier else "outdone"
+            return Explained(finding=finding, times=times, weight=weight, reached=here, alone=stricter, missed=missed)
+        if alone:
+            lifted_by = self.lifting(finding, alone)
+            return Explained(
+                finding=finding, times=times, weight="lifted", reached=alone, missed=missed, lifted_by=lifted_by
+            )
+        beside = () if missed else tuple(self.beside(finding))
+        weight = "below" if missed else "part" if beside else "free"
+        return Explained(finding=finding, times=times, weight=weight, reached=(), missed=missed, beside=beside)
+
+    def beside(self, finding: Finding) -> Iterator[Rule]:
+        """The combinations that it would lead to if all the rest of them was seen, too."""
+        sure = replace(finding, confidence=float(MOST))
+        for combination in self.policy.rules.combinations:
+            rest = (one.label for one in combination.conditions if not one.met_by(sure))
+            others = (replace(sure, label=label, rule="") for label in rest)
+            for rule, one in reached((sure, *others), self.policy, self.surface):
+                if one == sure and rule.name == f"rules/{combination.name}":
+                    yield _by_itself(rule, sure, self.policy)
 
     def decide(self, *findings: Finding) -> Decision:
         """What these alone would come to."""
         return decide(findings, self.policy, self.surface)
 
-    def lifting(self, finding: Finding, alone: Decision) -> tuple[str, ...]:
+    def lifting(self, finding: Finding, alone: tuple[Rule, ...]) -> tuple[str, ...]:
         """Findings beside which this one is no reason any more, though nothing stricter took its place."""
-        reasons = {rule.name for rule in alone.rules}
-        pairs = ((other, self.decide(finding, other)) for other in self.seen)
-        lifts = (o.label for o, both in pairs if both.tier <= alone.tier and not reasons & {r.name for r in both.rules})
-        return tuple(sorted(set(lifts))) if reasons else ()
+        reasons = {rule.name for rule in alone}
+        # What stands at its time in a film may excuse it; what does not, only in that it is there.
+        others = {_kin(one): one for one in sorted(self.seen, key=lambda one: one.time_ms == finding.time_ms)}
+        pairs = ((other, self.decide(finding, other)) for other in others.values())
+        lifts = (
+            o.label for o, both in pairs if both.tier <= alone[0].tier and not reasons & {r.name for r in both.rules}
+        )
+        return tuple(sorted(set(lifts)))
 
 
-def _kin(finding: Finding) -> tuple[str, str, str]:
+def _strictest(rules: Iterable[Rule]) -> tuple[Rule, ...]:
+    once = each_once(rules)
+    tier = max((rule.tier for rule in once), default=Tier.ALLOW)
+    return tuple(rule for rule in once if rule.tier is tier)
+
+
+def _kin(finding: Finding) -> _Kin:
     return finding.label, finding.part, finding.detector
 
 

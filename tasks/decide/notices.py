@@ -55,10 +55,14 @@ class Notices:
         return tuple(self.rules[DEFAULT])
 
     def known(self, language: str) -> str:
-        """The one of our languages that somebody reads, who reads `language` (BCP 47); empty where there is none."""
-        wanted = language.casefold()
-        names = {name.casefold(): name for name in self.languages}
-        return names.get(wanted) or names.get(wanted.partition("-")[0], "")
+        """The one of our languages that somebody reads, who reads `language`; empty where there is none.
+
+        What is said most precisely is dropped until one fits: zh-Hant-TW, zh-Hant, zh (RFC 4647, "Lookup").
+        """
+        names, wanted = {name.casefold(): name for name in self.languages}, language.casefold()
+        while wanted and wanted not in names:
+            wanted = wanted.rpartition("-")[0]
+        return names.get(wanted, "")
 
     def texts(
         self, occasion: str, *, paths: Iterable[str], surface: str, language: str = "", appeal_until: str = ""

@@ -256,10 +256,12 @@ def _classifier(policy: Policy, rest: str, finding: Finding) -> Rule | None:
         return _fixed(Tier.HOLD, finding)
     if rest != "reject":
         return _unknown(finding)
-    severity = round(finding.confidence * MOST_SEVERE / 100)
-    if severity >= policy.reject_from_severity:
-        return _fixed(Tier.REJECT, finding)
-    return _fixed(Tier.HOLD, finding, f"{finding.label} below severity {policy.reject_from_severity}")
+    least = policy.reject_from_severity
+    # Halfway from the severity below: stored, a confidence of 66.6 is still severity 2.
+    threshold = (least - 0.5) / MOST_SEVERE * 100 if least else None
+    if threshold is None or finding.confidence >= threshold:
+        return Rule(finding.label, Tier.REJECT, finding.label, finding.confidence, threshold)
+    return _fixed(Tier.HOLD, finding, f"{finding.label} below severity {least}")
 
 
 def _personal_data(policy: Policy, rest: str, finding: Finding) -> Rule | None:

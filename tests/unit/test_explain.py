@@ -36,7 +36,10 @@ INSULT = TEXT.replace("\ntoxicity:\n", "\ntoxicity:\n  INSULT: {hold: 30}\n", 1)
 LABELS = (
     *("moderation/Violence/Weapons", "moderation/Violence", "moderation/Alcohol", "guardrail/HATE", "classifier/allow"),
     *("guardrail/PROMPT_ATTACK", "pii/EMAIL", "unreadable/empty", "content-type/Illustrated", "new/Kind"),
+    *("pii/NAME", "pii/ADDRESS", "toxicity/VIOLENCE_OR_THREAT"),
 )
+DRAWN, WEAPON = "content-type/Illustrated", "moderation/Violence/Weapons"
+DOXXING = ("pii/NAME", "pii/ADDRESS", "pii/PHONE")
 
 
 def saw(label: str, confidence: float = 99.0, **more: Any) -> Finding:
@@ -49,7 +52,14 @@ def told(*findings: Finding, policy: Policy = POLICY) -> dict[str, Explained]:
 
 
 seen = st.lists(
-    st.builds(saw, st.sampled_from(LABELS), st.floats(0, 100), part=st.sampled_from(["body", "caption"])), max_size=6
+    st.builds(
+        saw,
+        st.sampled_from(LABELS),
+        st.floats(0, 100),
+        part=st.sampled_from(["body", "caption"]),
+        time_ms=st.sampled_from([None, (0, 1), (5, 9)]),
+    ),
+    max_size=6,
 )
 
 
@@ -62,7 +72,8 @@ def test_the_decision_told_is_the_decision_made_and_some_finding_counts_unless_i
     assert {one.finding.label for one in explained} == {one.label for one in found}
     assert sum(one.times for one in explained) == len(found)
     for one in explained:
-        assert (one.weight in ("below", "free")) is (not one.reached)
+        assert (one.weight in ("below", "part", "free")) is (not one.reached)
+        assert bool(one.beside) is (one.weight == "part")
         assert bool(one.lifted_by) is (one.weight == "lifted")
         if one.weight == "counts":
             assert {rule.name for rule in one.reached} <= {rule.name for rule in decision.rules}
@@ -173,6 +184,74 @@ def test_the_same_label_by_another_detector_is_told_by_itself() -> None:
 def test_the_same_label_in_another_part_is_told_by_itself() -> None:
     _, explained = explain([saw("pii/NAME", 90, part=part) for part in ("body", "caption", "body")], POLICY, FEED)
     assert sorted((one.finding.part, one.times) for one in explained) == [("body", 2), ("caption", 1)]
+
+
+def test_each_part_of_a_combination_that_holds_counts_with_the_threshold_of_its_own_condition() -> None:
+    all_told = told(*(saw(label, 90, span=(0, 1)) for label in DOXXING), saw("pii/EMAIL", 70, span=(2, 3)))
+    for label in DOXXING:
+        assert all_told[label].weight == "counts"
+        assert [(rule.name, rule.tier, rule.threshold) for rule in all_told[label].reached] == [
+            ("rules/doxxing", Tier.HOLD, 80)
+        ]
+    one = all_told["pii/EMAIL"]
+    assert (one.weight, [(rule.name, rule.tier) for rule in one.reached]) == ("outdone", [("pii/EMAIL", Tier.REDACT)])
+    assert [(rule.name, rule.threshold) for rule in one.beside] == []
+
+
+def test_a_part_of_a_combination_says_what_it_would_lead_to_beside_the_others() -> None:
+    for sure in (70, 90):
+        one = told(saw("pii/NAME", sure), saw("pii/ADDRESS", 90))["pii/NAME"]
+        assert (one.weight, one.reached, one.missed) == ("part", (), ())
+        assert [(rule.name, rule.tier, rule.threshold, rule.confidence) for rule in one.beside] == [
+            ("rules/doxxing", Tier.HOLD, 80, 100)
+        ]
+    one = told(saw("classifier/allow", 0, rule="minor-safety"))["classifier/allow"]
+    assert (one.weight, one.beside) == ("free", ())
+
+
+def test_a_part_of_several_combinations_names_each_and_no_other() -> None:
+    rules = "\nrules:\n  names: {when: {all of: {pii/NAME: 60, pii/AGE: 60}}, then: reject}\n"
+    one = told(saw("pii/NAME", 90), policy=parse_policy(TEXT.replace("\nrules:\n", rules, 1)))["pii/NAME"]
+    assert [(rule.name, rule.tier, rule.threshold) for rule in one.beside] == [
+        ("rules/doxxing", Tier.HOLD, 80),
+        ("rules/names", Tier.REJECT, 60),
+    ]
+
+
+def test_where_personal_data_may_stand_no_combination_is_about_it() -> None:
+    messages = POLICY.surface_for("messages/x")
+    _, (one,) = explain([saw("pii/NAME", 90)], POLICY, replace(messages, pii="never"))
+    assert (one.weight, one.beside) == ("free", ())
+
+
+def test_what_its_context_eases_counts_as_that_leaves_it_and_says_what_it_is_by_itself() -> None:
+    all_told = told(saw(WEAPON, 95), saw(DRAWN, 95))
+    one = all_told[WEAPON]
+    assert (one.weight, [rule.name for rule in one.reached]) == ("counts", ["rules/drawn-violence"])
+    assert [rule.name for rule in one.alone] == ["labels/Violence/Weapons>=90"]
+    assert (one.lifted_by, all_told[DRAWN].weight) == ((), "free")
+    assert told(saw(WEAPON, 95))[WEAPON].alone == ()
+    assert told(saw(WEAPON, 70), saw(DRAWN, 95))[WEAPON].alone == ()
+
+
+def test_a_film_of_which_one_scene_is_drawn_counts_by_the_other() -> None:
+    drawn = [saw(WEAPON, 95, time_ms=(0, 9)), saw(DRAWN, 95, time_ms=(0, 9))]
+    one = told(*drawn, saw(WEAPON, 92, time_ms=(20, 29)))[WEAPON]
+    assert (one.weight, [rule.name for rule in one.reached]) == ("counts", ["labels/Violence/Weapons>=90"])
+    assert (one.times, one.finding.confidence, one.alone) == (2, 95, ())
+
+
+def test_what_a_scene_of_a_film_is_lifted_by_is_what_stands_in_that_scene() -> None:
+    policy = parse_policy(
+        TEXT.replace(
+            "\n  drawn-violence:",
+            f"\n  fine: {{relax: [moderation/Violence], when: {{{DRAWN}: 90}}, then: allow}}\n  drawn-violence:",
+            1,
+        )
+    )
+    scene = [saw(WEAPON, 95, time_ms=(0, 9)), saw(DRAWN, 95, time_ms=(0, 9))]
+    one = told(saw(DRAWN, 99, time_ms=(20, 29)), *scene, saw(DRAWN, 99, time_ms=(30, 39)), policy=policy)[WEAPON]
+    assert (one.weight, one.lifted_by) == ("lifted", (DRAWN,))
 
 
 def test_a_milder_one_is_outdone_and_one_that_no_rule_is_about_is_free() -> None:
@@ -307,6 +386,18 @@ def test_a_rule_that_one_finding_meets_alone_changes_nothing_of_what_its_label_h
     label: str, when: str, then: str
 ) -> None:
     assert held(with_rule(when, then))[label] == held()[label]
+
+
+@pytest.mark.parametrize(("severity", "rejected"), [(1, 50 / 3), (2, 50), (3, 250 / 3)])
+def test_a_verdict_below_the_severity_that_rejects_is_held_and_the_table_says_so(
+    severity: int, rejected: float
+) -> None:
+    text = TEXT.replace("reject_from_severity: 0", f"reject_from_severity: {severity}")
+    assert held(text)["classifier/reject"].tiers == {Tier.REJECT: pytest.approx(rejected), Tier.HOLD: None}
+    verdicts = [saw("classifier/reject", one / 3 * 100) for one in range(4)]
+    policy = parse_policy(text)
+    tiers = [decide([one], policy, FEED).tier for one in verdicts]
+    assert tiers == [Tier.REJECT if one >= severity else Tier.HOLD for one in range(4)]
 
 
 def test_a_surface_on_which_personal_data_may_stand_has_no_rule_about_it() -> None:

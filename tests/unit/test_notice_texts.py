@@ -92,6 +92,17 @@ def test_a_language_is_known_by_its_first_part(language: str, known: str) -> Non
     assert POLICY.notices.known(language) == known
 
 
+@pytest.mark.parametrize(
+    ("language", "known"),
+    {"zh-Hant-TW": "zh-Hant", "zh-hant": "zh-Hant", "zh-Hans-CN": "zh", "zh-Han": "zh", "zhu": "", "-": ""}.items(),
+)
+def test_of_what_a_reader_says_of_a_language_the_last_is_dropped_until_one_of_ours_fits(
+    language: str, known: str
+) -> None:
+    own = replace(POLICY.notices, rules={"default": dict.fromkeys(("zh", "zh-Hant"), "")}, language="zh")
+    assert own.known(language) == known
+
+
 def test_a_language_is_known_however_it_is_spelled_and_a_bad_part_is_a_reason_where_there_is_no_other() -> None:
     own = replace(POLICY.notices, rules={"default": {"pt-BR": "by {rule}"}}, language="pt-BR")
     assert [own.known(one) for one in ("pt-br", "PT-BR", "pt")] == ["pt-BR", "pt-BR", ""]

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.settings import CONFIG
+from tasks.decide.combination import Rules
 from tasks.decide.difference import differences
 from tasks.decide.kinds import CATEGORIES, PII_TYPES, TOXIC_TYPES
 from tasks.decide.policy import Policy, Surface
@@ -159,6 +160,15 @@ SENTENCES = {
     ),
     "guardrail: words PROFANITY is held, was allowed": ("PROFANITY: allow", "PROFANITY: hold"),
     "guardrail: topics default is rejected, was held": ("topics:  ", "topics: {default: reject}\n  #"),
+    "terms: default is rejected, was held": ("terms:\n  default: hold", "terms:\n  default: reject"),
+    "terms: other is new: rejected": ("terms:\n  default: hold", "terms:\n  default: hold\n  other: reject"),
+    "unreadable: default is rejected, was held": ("unreadable:\n  default: hold", "unreadable:\n  default: reject"),
+    "unreadable: empty is new: rejected": (
+        "unreadable:\n  default: hold",
+        "unreadable:\n  default: hold\n  empty: reject",
+    ),
+    "known: second is new: held": ("confirmed-fine: allow", "confirmed-fine: allow\n  second: hold"),
+    "review: second reviewer is top, was top, critical": ("[top, critical]", "[top]"),
     "pii: EMAIL is held, was masked": ("EMAIL: redact", "EMAIL: hold"),
     "pii: min_confidence is 50, was 60": ("min_confidence: 60", "min_confidence: 50"),
     "classifier: reject_from_severity is 2, was 0": ("reject_from_severity: 0", "reject_from_severity: 2"),
@@ -271,6 +281,13 @@ def test_the_first_rules_of_a_policy_are_told_one_by_one() -> None:
         "rules: doxxing is new",
         "rules: minors-and-nudity is new",
         "rules: violence-seen-and-said is new",
+    )
+
+
+def test_of_no_rules_at_all_each_is_new() -> None:
+    none = replace(SHIPPED, rules=Rules())
+    assert differences(none, SHIPPED) == tuple(
+        f"rules: {name} is new" for name in ("doxxing", "minors-and-nudity", "violence-seen-and-said", "drawn-violence")
     )
 
 

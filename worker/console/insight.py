@@ -30,6 +30,7 @@ WEIGHTS = {
     "outdone": "something stricter decided",
     "lifted": "another finding speaks in its place",
     "below": "below every limit",
+    "part": "counts only beside others",
     "free": "no rule is about it",
 }
 #: Of the findings, the worst are shown.
