@@ -97,6 +97,7 @@ def forgive(desk: Desk, uploader: str, *, location: str = "") -> tuple[Account, 
         lift = Lift(
             id=_digest(FORGIVEN, location, *sorted(counted)),
             location=location,
+            version="",
             why=FORGIVEN,
             at=desk.now(),
             thresholds=desk.policy.accounts.thresholds,

@@ -50,8 +50,8 @@ class Strike:
     #: Names the decision: the same decision gives one strike, however often it is acted on.
     id: str
     #: `s3://BUCKET/KEY` and the version, of what was taken down.
-    location: str = ""
-    version: str = ""
+    location: str
+    version: str
     rules: tuple[str, ...] = ()
     #: How many strikes it is; at least one.
     points: int
@@ -69,9 +69,9 @@ class Lift:
     """Strikes that were taken back: all that stood in the log before it and that it is about."""
 
     id: str
-    #: Of this item; of all versions where none is named, of all items where no location is.
-    location: str = ""
-    version: str = ""
+    #: Of this item; of all versions where it is empty, of all items where the location is.
+    location: str
+    version: str
     #: RESTORED or FORGIVEN.
     why: str
     at: datetime

@@ -65,7 +65,7 @@ class Notices:
         return names.get(wanted, "")
 
     def texts(
-        self, occasion: str, *, paths: Iterable[str], surface: str, language: str = "", appeal_until: str = ""
+        self, occasion: str, *, paths: Iterable[str], surface: str, language: str, appeal_until: str = ""
     ) -> dict[str, str]:
         """The notice by language: in the reader's and in the default one, or in all where theirs is not known."""
         own = self.known(language)

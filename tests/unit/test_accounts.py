@@ -17,6 +17,7 @@ from tasks.decide.accounts import (
     MOST_MARKS,
     NO_ACCOUNTS,
     OLDER,
+    RESTORED,
     SETTLED,
     Lift,
     Log,
@@ -65,6 +66,7 @@ def lift(name: str = "", *, at: float = 1) -> Lift:
     return Lift(
         id=f"lift {name}@{at}",
         location=f"s3://b/{name}" if name else "",
+        version="",
         why="restored",
         at=day(at),
         thresholds=THRESHOLDS,
@@ -355,6 +357,10 @@ def test_without_the_section_nothing_is_a_strike_and_the_version_is_what_it_was(
     assert "accounts" not in policy_text(policy)
 
 
+def test_the_words_that_a_log_is_stored_with_stay() -> None:
+    assert (RESTORED, FORGIVEN, OLDER) == ("restored", "forgiven", "older")
+
+
 # ---- the section ----
 
 
@@ -369,7 +375,9 @@ def test_what_is_not_said_is_one_strike_for_90_days_that_lead_nowhere() -> None:
         "accounts: {}",
         "accounts: {strikes: {default: 0}}",
         "accounts: {decay: 1 day, thresholds: {suspend: 5}}",
-        "accounts: {strikes: {guardrail: 0, classifier: 2, rules: 3}}",
+        "accounts: {decay: 3653 days}",
+        "accounts: {strikes: {guardrail: 0, classifier: 2, rules: 3, moderation: 4, toxicity: 5, unreadable: 6}}",
+        "accounts: {strikes: {guardrail/word: 1, guardrail/topic: 2, toxicity/INSULT: 3, unreadable/empty: 4}}",
         "accounts: {strikes: {moderation/Weapons: 2, term/slurs: 3, guardrail/topic/a b: 4}, thresholds: {warn: 1}}",
     ],
 )
@@ -411,6 +419,7 @@ MISTAKES = {
     "decay: 3 months": 'p:42: decay: must be a number of days up to 3653, such as 90 days (it is "3 months")',
     "decay: [90 days]": "p:42: decay: must be a number of days up to 3653, such as 90 days",
     "decay: 0 days": 'p:42: decay: must be a number of days up to 3653, such as 90 days (it is "0 days")',
+    "decay: 3654 days": 'p:42: decay: must be a number of days up to 3653, such as 90 days (it is "3654 days")',
     "thresholds: {warn: 0}": "p:42: warn: must be a whole number from 1 to 1000",
     "thresholds: {warn: 0, limit: 4}": "p:42: warn: must be a whole number from 1 to 1000",
     "thresholds: {warn: 4, suspend: 4}": "p:42: thresholds: suspend at 4 must be above warn at 4",

@@ -145,8 +145,11 @@ def test_a_mistake_is_told_with_its_line(section: str, problem: str) -> None:
 
 
 def test_a_surface_must_not_be_called_overall() -> None:
-    with pytest.raises(PolicyError, match='a surface is called "overall" too'):
-        parse_policy(with_brake("takedowns_per_hour: {overall: 5}").replace("  feed:", "  overall:"))
+    text = with_brake("takedowns_per_hour: {overall: 5}").replace("  feed:", "  overall:")
+    with pytest.raises(PolicyError) as error:
+        parse_policy(text, source="p")
+    said = 'brake: a surface is called "overall" too; give that one another name'
+    assert error.value.problems == (f"p:{text.count(chr(10))}: {said}",)
 
 
 @pytest.mark.parametrize("text", [TEXT, with_brake("takedowns_per_hour: {}")], ids=["no section", "no quota"])

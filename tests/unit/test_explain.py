@@ -362,7 +362,7 @@ def test_a_tier_that_no_entry_names_is_written_nowhere_and_without_the_text_none
         f"guardrail/topic/{OTHER}": {Tier.HOLD: None},
         "known/confirmed-violating": {Tier.REJECT: None},
         "known/confirmed-fine": {},
-        f"unreadable/{OTHER}": {Tier.HOLD: None},
+        "unreadable/(any other)": {Tier.HOLD: None},
         f"term/{OTHER}": {Tier.HOLD: None},
         "toxicity/INSULT": {Tier.HOLD: 80},
     }.items(),

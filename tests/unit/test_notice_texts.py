@@ -161,6 +161,8 @@ def test_the_rules_that_the_classifier_named_stand_in_one_order_whatever_that_of
         (SAID[SAID.index("  rules:") :], "", 'notices: "rules" is missing'),
         ("de: maskiert", "de: 7", "de: must be text, in quotes if need be"),
         ("{en: masked, de: maskiert}", "masked", "masked: must be a mapping of names to values"),
+        ("{en: masked, de: maskiert}", "''", "masked: must be a mapping of names to values"),
+        ("{en: masked, de: maskiert}", "[]", "masked: must be a mapping of names to values"),
         ("{de: Waffen}", "{d: Waffen}", 'd: "d" is no language; they look like en or pt-BR'),
         (
             "rules/doxxing",
@@ -222,6 +224,15 @@ def test_a_mistake_is_told(old: str, new: str, expected: str) -> None:
     [
         *("guardrail/topic/weather", "classifier/hold/minor-safety", "classifier/reject/minor-safety", "term/slurs"),
         *("guardrail/word", "guardrail/topic", "pii", "rules", "known/bad/1", "brake/overall", "part/held"),
+        *(
+            "unknown-label",
+            "impossible-confidence",
+            "moderation",
+            "unreadable/empty",
+            "toxicity/INSULT",
+            "brake",
+            "part",
+        ),
     ],
 )
 def test_rules_of_a_chosen_name_and_whole_kinds_of_rules_can_have_words(path: str) -> None:
@@ -257,6 +268,22 @@ def test_an_older_policy_says_it_plainly_and_keeps_its_version() -> None:
     assert parse_policy(TEXT + "\nretention: {appeals: 184 days}\n").version == OLDER.version
     assert parse_policy(TEXT + "\nretention: {appeals: 200 days}\n").version != OLDER.version
     assert POLICY.version != OLDER.version
+
+
+def test_who_has_no_texts_of_their_own_says_what_happened_why_and_what_can_be_done() -> None:
+    said = {
+        occasion: Notices().texts(occasion, paths=["pii/NAME"], surface="feed", language="fr", appeal_until="June 1")
+        for occasion in OCCASIONS
+    }
+    again = "Reason: it breaks our rules. You can ask until June 1 to have it looked at again."
+    assert said == {
+        "removed": {"en": f"What you posted was taken down. {again}"},
+        "masked": {"en": f"Part of what you posted was masked. {again}"},
+        "hidden": {
+            "en": "What you posted is hidden until a person has looked at it. Possible reason: it breaks our rules."
+        },
+        "back": {"en": "What you posted can be seen again. We are sorry for the trouble."},
+    }
 
 
 def test_what_is_printed_is_what_was_said() -> None:

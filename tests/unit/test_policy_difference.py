@@ -158,6 +158,14 @@ SENTENCES = {
         "default: {gray: LOW, reject: HIGH}",
         "default: {gray: LOW, reject: never}",
     ),
+    "guardrail: HATE, INSULTS, SEXUAL, VIOLENCE, MISCONDUCT are gray from MEDIUM, was LOW": (
+        "default: {gray: LOW, reject: HIGH}",
+        "default: {gray: MEDIUM, reject: HIGH}",
+    ),
+    "toxicity: INSULT is held from 70, was 80": (
+        "  PROFANITY: {hold: never}",
+        "  INSULT: {hold: 70}\n  PROFANITY: {hold: never}",
+    ),
     "guardrail: words PROFANITY is held, was allowed": ("PROFANITY: allow", "PROFANITY: hold"),
     "guardrail: topics default is rejected, was held": ("topics:  ", "topics: {default: reject}\n  #"),
     "terms: default is rejected, was held": ("terms:\n  default: hold", "terms:\n  default: reject"),
