@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
+from functools import partial
 from types import MappingProxyType
 
 from tasks.decide.accounts import NO_ACCOUNTS, STEPS, AccountRules
-from tasks.decide.document import Document, Field, nearest
-from tasks.decide.label_file import label_path
-from tasks.decide.rule_file import NAMED
+from tasks.decide.document import Document, Field
+from tasks.decide.rule_name import FAMILIES, read_by_rule
 from tasks.decide.rule_path import DEFAULT
 
 KEYS = ("strikes", "decay", "thresholds")
@@ -18,20 +18,10 @@ MOST_STRIKES = 1000
 #: Ten years.
 MOST_DAYS = 3653
 _DAYS = re.compile("[0-9]{1,5} days?")
-#: Kinds of rules that can lead to a takedown, and their names where an operator does not choose them.
-NAMES: Mapping[str, tuple[str, ...]] = {
-    "moderation": (),
-    "guardrail": (*NAMED["guardrail"], "word", "topic"),
-    "classifier": ("reject",),
-    "term": (),
-    "toxicity": NAMED["toxicity"],
-    "known": (),
-    "unreadable": (),
-    "rules": (),
-}
-#: Names that go on as somebody chooses: `guardrail/topic/NAME`, `classifier/reject/minor-safety`.
-_GO_ON = ("guardrail/topic/", "classifier/reject/")
-_EXAMPLE = "; they look like moderation/Weapons or guardrail/HATE"
+#: What a rule that can lead to a takedown begins with.
+TAKEDOWNS = {name: FAMILIES[name] for name in ("moderation", "guardrail", "term", "toxicity", "known", "unreadable")}
+TAKEDOWNS |= {"classifier": ("reject",), "rules": ()}
+_WHAT = "rule that takes something down"
 
 
 def read_accounts(document: Document, section: Field | None, *, rules: Collection[str]) -> AccountRules:
@@ -47,35 +37,12 @@ def read_accounts(document: Document, section: Field | None, *, rules: Collectio
 
 
 def _strikes(document: Document, section: Field | None, *, rules: Collection[str]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for entry in (document.fields(section) if section else {}).values():
-        path, strikes = _path(document, entry, rules=rules), _whole(document, entry, least=0)
-        if path in found:
-            document.blame(entry.line, f'"{entry.name}" stands twice, once by its full path')
-        if path is not None and strikes is not None:
-            found[path] = strikes
-    return found
-
-
-def _path(document: Document, entry: Field, *, rules: Collection[str]) -> str | None:
-    """The whole path of the rules that an entry is about; a label may be named by its last name."""
-    kind, _, name = entry.name.partition("/")
-    if entry.name == DEFAULT:
-        return DEFAULT
-    if kind not in NAMES:
-        near = nearest(kind, (*NAMES, DEFAULT)) or _EXAMPLE
-        document.blame(entry.line, f'strikes: "{entry.name}" names no rule that takes something down{near}')
-        return None
-    if kind == "moderation" and name:
-        return label_path(document, entry, name, where="strikes: ")
-    names = tuple(rules) if kind == "rules" else NAMES[kind]
-    # No rules at all is no reason to take any name for one.
-    is_unknown = name and (names or kind == "rules") and name not in names and not entry.name.startswith(_GO_ON)
-    if is_unknown or entry.name.endswith("/"):
-        near = nearest(name, names)
-        document.blame(entry.line, f'strikes: "{entry.name}" names no rule that takes something down{near}')
-        return None
-    return entry.name
+    if section is None:
+        return {}
+    what = "rule that takes something down"
+    return read_by_rule(
+        document, section, partial(_whole, document, least=0), rules=rules, families=TAKEDOWNS, what=what
+    )
 
 
 def _thresholds(document: Document, section: Field | None) -> dict[str, int]:

@@ -143,11 +143,11 @@ def _line(mark: yaml.Mark | None) -> int:
     return mark.line + 1 if mark else 1
 
 
-def nearest(name: str, names: Iterable[str], *, cutoff: float = 0.6) -> str:
-    """`; the nearest is "X"`, or nothing where no name is near."""
+def nearest(name: str, names: Iterable[str], *, cutoff: float = 0.6, before: str = "") -> str:
+    """`; the nearest is "X"`, or nothing where no name is near. `before` is what all of them begin with."""
     spelling = {known.casefold(): known for known in names}
     near = difflib.get_close_matches(name.casefold(), spelling, n=1, cutoff=cutoff)
-    return f'; the nearest is "{spelling[near[0]]}"' if near else ""
+    return f'; the nearest is "{before}{spelling[near[0]]}"' if near else ""
 
 
 def _it_is(written: object) -> str:

@@ -53,13 +53,13 @@ def ladders(entries: Entries) -> Mapping[str, Ladder]:
     return MappingProxyType({path: _ladder(entries, path) for path in PATHS})
 
 
-def label_path(document: Document, field: Field, name: str, *, where: str = "") -> str | None:
+def label_path(document: Document, field: Field, name: str) -> str | None:
     """A label as a path of rules, as findings have it; None, noted in the field's line, where there is none."""
-    path = _known(document, field, name, where=where)
+    path = _known(document, field, name)
     return f"moderation/{path}" if path else None
 
 
-def _known(document: Document, field: Field, name: str, *, where: str) -> str | None:
+def _known(document: Document, field: Field, name: str, *, where: str = "") -> str | None:
     try:
         return full_path(name)
     except UnknownLabel as error:

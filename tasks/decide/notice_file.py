@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
+from functools import partial
 from string import Formatter
 from types import MappingProxyType
 
 from tasks.decide.document import Document, Field, nearest
-from tasks.decide.label_file import label_path
 from tasks.decide.notices import OCCASIONS, OF_A_RULE, Notices, Texts
-from tasks.decide.rule_file import KINDS, NAMED
+from tasks.decide.rule_name import read_by_rule
 from tasks.decide.rule_path import DEFAULT
 
-#: What rules begin with, beside the kinds of findings.
-FAMILIES = (*KINDS, "part", "rules", "brake", "unknown-label", "impossible-confidence")
 _KEYS = ("language", *OCCASIONS, "rules")
 #: As in BCP 47, as far as anybody needs it here: de, pt-BR, zh-Hant.
 LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")
@@ -37,14 +35,7 @@ def read_notices(document: Document, section: Field | None, *, rules: Collection
 
 
 def _words(document: Document, section: Field, *, rules: Collection[str]) -> dict[str, Texts]:
-    words: dict[str, Texts] = {}
-    for entry in document.fields(section).values():
-        path = _path(document, entry, rules=rules)
-        texts = _texts(document, entry, OF_A_RULE)
-        if path in words:
-            document.blame(entry.line, f'"{entry.name}" stands twice, once by its full path')
-        if path is not None:
-            words[path] = texts
+    words = read_by_rule(document, section, partial(_texts, document, allowed=OF_A_RULE), rules=rules)
     if DEFAULT not in words:
         document.blame(section.line, 'rules: "default" is missing')
     return words
@@ -55,30 +46,6 @@ def _languages(document: Document, known: Mapping[str, Field], words: Mapping[st
     entry = document.fields(known["rules"]).get(DEFAULT) if "rules" in known else None
     texts = words.get(DEFAULT, {})
     return tuple(texts) if entry and len(texts) == len(document.fields(entry)) else ()
-
-
-def _path(document: Document, entry: Field, *, rules: Collection[str]) -> str | None:
-    """The whole path of what the words are for; a label may be named by its last name."""
-    family, _, name = entry.name.partition("/")
-    if entry.name in (DEFAULT, *FAMILIES):
-        return entry.name
-    if family not in FAMILIES or name.endswith("/") or not name:
-        near = nearest(family, (*FAMILIES, DEFAULT)) or "; they look like moderation/Weapons, pii or rules/doxxing"
-        document.blame(entry.line, f'unknown rule "{entry.name}"{near}')
-        return None
-    if family == "moderation":
-        return label_path(document, entry, name)
-    allowed = tuple(rules) if family == "rules" else NAMED.get(family, ())
-    if allowed and not any(one == name or one.startswith(f"{name}/") for one in allowed) and not _is_open(entry.name):
-        near = nearest(entry.name, [f"{family}/{one}" for one in allowed])
-        document.blame(entry.line, f'unknown rule "{entry.name}"{near}')
-        return None
-    return entry.name
-
-
-def _is_open(path: str) -> bool:
-    """Whether the rest of a path is the operator's, or the classifier's, to choose."""
-    return path.startswith(("guardrail/topic", "classifier/reject/", "classifier/hold/"))
 
 
 def _texts(document: Document, field: Field, allowed: tuple[str, ...]) -> Texts:

@@ -9,19 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import get_args
 
-from tasks.decide.account_file import MOST_STRIKES, NAMES
+from tasks.decide.account_file import MOST_STRIKES, TAKEDOWNS
 from tasks.decide.accounts import STEPS
 from tasks.decide.brake_file import MOST_PER_HOUR, PER_HOUR
 from tasks.decide.combination import CONTEXT, Priority
 from tasks.decide.kinds import CATEGORIES, PII_TYPES, TOXIC_TYPES
-from tasks.decide.notice_file import FAMILIES
 from tasks.decide.notices import OCCASIONS
 from tasks.decide.policy import LEVELS, MOST_SEVERE, OnHold, Visibility
 from tasks.decide.policy_file import REQUIRED
 from tasks.decide.review import SEVERITIES, WAITING
-from tasks.decide.review_file import BY_RULE, HOURS, MOST_HOURS, RULE_KINDS, SECOND
+from tasks.decide.review_file import BY_RULE, HOURS, MOST_HOURS, SECOND
 from tasks.decide.rule import MOST
 from tasks.decide.rule_file import GROUPS, NAMED, SEEN
+from tasks.decide.rule_name import FAMILIES
 from tasks.decide.rule_path import DEFAULT
 from tasks.decide.surface_file import BY_KEY, CHOICES, LISTS
 from tasks.decide.surface_file import REQUIRED as OF_A_SURFACE
@@ -126,14 +126,9 @@ def _personal_data() -> Schema:
 
 def _review() -> Schema:
     hours: Schema = {"type": "number", "minimum": 0, "maximum": MOST_HOURS}
-    free = [kind for kind, names in RULE_KINDS.items() if not names] + ["guardrail/topic", "classifier/(hold|reject)"]
-    kinds = {**RULE_KINDS, "moderation": _label_names()}
-    named = [f"{kind}/{name}" for kind, names in kinds.items() for name in names]
-    severities = _fields(dict.fromkeys((DEFAULT, *kinds, *named), _ref("severity")))
-    by_rule = {**severities, "patternProperties": {f"^({'|'.join(free)}){_CHOSEN}": _ref("severity")}}
     severity = _words(*SEVERITIES)
     second: Schema = {"anyOf": [severity, {"type": "array", "items": severity}]}
-    return _fields({HOURS: _fields(dict.fromkeys(WAITING, hours)), BY_RULE: by_rule, SECOND: second})
+    return _fields({HOURS: _fields(dict.fromkeys(WAITING, hours)), BY_RULE: _by_rule("severity"), SECOND: second})
 
 
 def _combination() -> Schema:
@@ -147,13 +142,7 @@ def _combination() -> Schema:
 
 
 def _notices() -> Schema:
-    names = [DEFAULT, *FAMILIES, *(f"moderation/{name}" for name in _label_names())]
-    rules = {
-        "type": "object",
-        "properties": dict.fromkeys(names, _ref("texts")),
-        "required": [DEFAULT],
-        "additionalProperties": _ref("texts"),
-    }
+    rules = {**_by_rule("texts"), "required": [DEFAULT]}
     parts = {"language": _TEXT, **dict.fromkeys(OCCASIONS, _ref("texts")), "rules": rules}
     return _fields(parts, required=(*OCCASIONS, "rules"))
 
@@ -178,14 +167,19 @@ def _conditions(kinds: Iterable[str]) -> Schema:
 
 
 def _accounts() -> Schema:
-    names = {kind: _label_names() if kind == "moderation" else known for kind, known in NAMES.items()}
-    free = [*(kind for kind, known in names.items() if not known), "guardrail/topic", "classifier/reject"]
-    strikes = {
-        **_object((DEFAULT, *names, *(f"{kind}/{name}" for kind in names for name in names[kind])), "strikes"),
-        "patternProperties": {f"^({'|'.join(free)}){_CHOSEN}": _ref("strikes")},
-    }
     thresholds = _object(STEPS, "threshold")
-    return _fields({"strikes": strikes, "decay": _ref("days"), "thresholds": thresholds})
+    return _fields({"strikes": _by_rule("strikes", TAKEDOWNS), "decay": _ref("days"), "thresholds": thresholds})
+
+
+def _by_rule(of: str, families: Mapping[str, tuple[str, ...]] = FAMILIES) -> Schema:
+    """What is said by the name of a rule: names that are known, for editors to offer, and patterns for the others."""
+    known = {**families, "moderation": _label_names()}
+    free = [family for family, names in known.items() if not names]
+    free += ["guardrail/topic", f"classifier/({'|'.join(known['classifier'])})"]
+    return {
+        **_object((DEFAULT, *known, *(f"{family}/{name}" for family in known for name in known[family])), of),
+        "patternProperties": {f"^({'|'.join(free)}){_CHOSEN}": _ref(of)},
+    }
 
 
 def _label_names() -> tuple[str, ...]:

@@ -21,6 +21,8 @@ GROUPS: Mapping[str, int | None] = {"all of": None, "any of": 1, "two of": 2}
 SEEN = "seen"
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 _KEYS = ("when", "unless", "relax", "then", "priority")
+#: Why a label that ends in a slash is none.
+UNNAMED = '; nothing stands behind its last "/"'
 EXAMPLE = "; they look like moderation/Weapons or pii/NAME"
 #: The names of each kind of finding; none where an operator chooses them. A guardrail's topics are beside these.
 NAMED: Mapping[str, tuple[str, ...]] = {
@@ -158,7 +160,7 @@ def _label(document: Document, entry: Field, *, kinds: Collection[str]) -> str |
         return label_path(document, entry, name)
     if _is_name(kind, name):
         return entry.name
-    near = nearest(entry.name, [f"{kind}/{one}" for one in NAMED[kind]])
+    near = UNNAMED if name.endswith("/") else nearest(name, NAMED[kind], before=f"{kind}/")
     document.blame(entry.line, f'unknown label "{entry.name}"{near}')
     return None
 

@@ -15,10 +15,7 @@ from datetime import datetime, timedelta
 from tasks.act.restore import current, is_masked_copy
 from tasks.aws.calls import call
 from tasks.aws.faults import Moved
-from tasks.decide.document import nearest
-from tasks.decide.review_file import RULE_KINDS
-from tasks.decide.rule_path import path_of
-from tasks.decide.taxonomy import UnknownLabel, full_path
+from tasks.decide.rule_name import UnknownRule, rule_path
 from tasks.desk import Desk
 from tasks.detect.kind import Kind as Readable
 from tasks.intake.message import RulingGiven, write_ruling
@@ -157,19 +154,10 @@ def is_changed(desk: Desk, standing: Standing) -> bool:
 
 def named_rule(desk: Desk, name: str) -> str:
     """A rule by its full name, from what somebody calls it (`Weapons`'s is `moderation/Weapons`). Raises NotARuling."""
-    kind, _, rest = path_of(name).partition("/")
-    if kind not in RULE_KINDS:
-        raise NotARuling(f"{name!r} names no rule{nearest(kind, RULE_KINDS)}; they look like moderation/Weapons")
-    if kind == "moderation":
-        try:
-            return f"moderation/{full_path(rest)}"
-        except UnknownLabel as unknown:
-            raise NotARuling(str(unknown)) from None
-    own = tuple(one.name for one in desk.policy.rules.combinations)
-    names = own if kind == "rules" else RULE_KINDS[kind]
-    if rest and names and rest not in names and not rest.startswith(("topic/", "reject/", "hold/")):
-        raise NotARuling(f"{name!r} names no rule{nearest(rest, names)}")
-    return f"{kind}/{rest}" if rest else kind
+    try:
+        return rule_path(name, rules=[one.name for one in desk.policy.rules.combinations])
+    except UnknownRule as unknown:
+        raise NotARuling(str(unknown)) from None
 
 
 def _is_same(case: Case, ruling: Ruling) -> bool:

@@ -403,17 +403,26 @@ MISTAKES = {
         'p:42: strikes: "gaurdrail/HATE" names no rule that takes something down; the nearest is "guardrail"'
     ),
     "strikes: {guardrail/HATEE: 1}": (
-        'p:42: strikes: "guardrail/HATEE" names no rule that takes something down; the nearest is "HATE"'
+        'p:42: strikes: "guardrail/HATEE" names no rule that takes something down; the nearest is "guardrail/HATE"'
     ),
     **{
         f"strikes: {{{name}: 1}}": f'p:42: strikes: "{name}" names no rule that takes something down'
+        '; nothing stands behind its last "/"'
         for name in ("term/", "known/bad/")
     },
     "strikes: {guardrail/topic/: 1}": (
-        'p:42: strikes: "guardrail/topic/" names no rule that takes something down; the nearest is "topic"'
+        'p:42: strikes: "guardrail/topic/" names no rule that takes something down; nothing stands behind its last "/"'
     ),
     "strikes: {classifier/reject/: 1}": (
-        'p:42: strikes: "classifier/reject/" names no rule that takes something down; the nearest is "reject"'
+        'p:42: strikes: "classifier/reject/" names no rule that takes something down; nothing stands behind its '
+        'last "/"'
+    ),
+    "strikes: {classifier/hold/spam: 1}": (
+        'p:42: strikes: "classifier/hold/spam" names no rule that takes something down'
+    ),
+    "strikes: {part/rejected: 1}": (
+        'p:42: strikes: "part/rejected" names no rule that takes something down; they look like moderation/Weapons or '
+        "guardrail/HATE"
     ),
     "strikes: {rules/doxing: 1}": 'p:42: strikes: "rules/doxing" names no rule that takes something down',
     "decay: 3 months": 'p:42: decay: must be a number of days up to 3653, such as 90 days (it is "3 months")',

@@ -167,10 +167,10 @@ def test_the_rules_that_the_classifier_named_stand_in_one_order_whatever_that_of
         (
             "rules/doxxing",
             "guardrail/word/PROFANTY",
-            'unknown rule "guardrail/word/PROFANTY"; the nearest is "guardrail/word/PROFANITY"',
+            'rules: "guardrail/word/PROFANTY" names no rule; the nearest is "guardrail/word/PROFANITY"',
         ),
-        ("rules/doxxing", "pii/", 'unknown rule "pii/"; the nearest is "pii"'),
-        ("rules/doxxing", "known/bad/", 'unknown rule "known/bad/"; the nearest is "known"'),
+        ("rules/doxxing", "pii/", 'rules: "pii/" names no rule; nothing stands behind its last "/"'),
+        ("rules/doxxing", "known/bad/", 'rules: "known/bad/" names no rule; nothing stands behind its last "/"'),
     ],
 )
 def test_one_mistake_in_the_notices_is_one_message(old: str, new: str, expected: str) -> None:
@@ -198,12 +198,16 @@ def test_one_mistake_in_the_notices_is_one_message(old: str, new: str, expected:
             'moderation/Weapons: "dee" is no language of rules: default; the nearest is "de"',
         ),
         ("{de: Waffen}", "{}", "moderation/Weapons: has no text"),
-        ("moderation/Weapons", "moderation/Weapon", 'unknown label "Weapon"'),
-        ("moderation/Weapons", "moderatoin/Weapons", 'unknown rule "moderatoin/Weapons"; the nearest is "moderation"'),
-        ("moderation/Weapons", "moderatoin", 'unknown rule "moderatoin"; the nearest is "moderation"'),
-        ("rules/doxxing", "rules/doxing", 'unknown rule "rules/doxing"; the nearest is "rules/doxxing"'),
-        ("rules/doxxing", "qqqq", 'unknown rule "qqqq"; they look like moderation/Weapons, pii or rules/doxxing'),
-        ("rules/doxxing", "pii/EMIAL", 'unknown rule "pii/EMIAL"; the nearest is "pii/EMAIL"'),
+        ("moderation/Weapons", "moderation/Weapon", 'rules: unknown label "Weapon"'),
+        (
+            "moderation/Weapons",
+            "moderatoin/Weapons",
+            'rules: "moderatoin/Weapons" names no rule; the nearest is "moderation"',
+        ),
+        ("moderation/Weapons", "moderatoin", 'rules: "moderatoin" names no rule; the nearest is "moderation"'),
+        ("rules/doxxing", "rules/doxing", 'rules: "rules/doxing" names no rule; the nearest is "rules/doxxing"'),
+        ("rules/doxxing", "qqqq", 'rules: "qqqq" names no rule; they look like moderation/Weapons or guardrail/HATE'),
+        ("rules/doxxing", "pii/EMIAL", 'rules: "pii/EMIAL" names no rule; the nearest is "pii/EMAIL"'),
         (
             "rules/doxxing",
             "moderation/Violence/Weapons",
@@ -242,8 +246,8 @@ def test_rules_of_a_chosen_name_and_whole_kinds_of_rules_can_have_words(path: st
 
 def test_two_rules_that_nobody_knows_are_two_mistakes_and_no_third() -> None:
     assert problems("rules/doxxing", "pii/EMIAL: {de: x}\n    rules/doxing") == [
-        'unknown rule "pii/EMIAL"; the nearest is "pii/EMAIL"',
-        'unknown rule "rules/doxing"; the nearest is "rules/doxxing"',
+        'rules: "pii/EMIAL" names no rule; the nearest is "pii/EMAIL"',
+        'rules: "rules/doxing" names no rule; the nearest is "rules/doxxing"',
     ]
 
 

@@ -94,19 +94,53 @@ def test_an_overdue_normal_case_comes_before_a_fresh_high_one_and_after_every_cr
     assert place("top", 100) < place("critical", -100)
 
 
+_LAST = 'nothing stands behind its last "/"'
 MISTAKES = [
     ("review: {hours: {hihg: 1}}", 'hours: unknown key "hihg"; the nearest is "high"'),
     ("review: {hours: {high: soon}}", 'high: must be a number from 0 to 8760 (it is "soon")'),
-    ("review: {severities: {moderation/Wepons: high}}", 'unknown label "Wepons"; the nearest is "Weapons"'),
-    ("review: {severities: {gardrail/HATE: high}}", '"gardrail/HATE" names no rules; the nearest is "guardrail"'),
+    ("review: {severities: {moderation/Wepons: high}}", 'severities: unknown label "Wepons"; the nearest is "Weapons"'),
+    (
+        "review: {severities: {gardrail/HATE: high}}",
+        'severities: "gardrail/HATE" names no rule; the nearest is "guardrail"',
+    ),
     (
         "review: {severities: {qqqq: high}}",
-        '"qqqq" names no rules; they look like moderation/Weapons or guardrail/HATE',
+        'severities: "qqqq" names no rule; they look like moderation/Weapons or guardrail/HATE',
     ),
-    ("review: {severities: {guardrail/HAT: high}}", '"guardrail/HAT" names no rules; the nearest is "HATE"'),
-    ("review: {severities: {known/bad/: high}}", '"known/bad/" names no rules'),
-    ("review: {severities: {guardrail/topic/: high}}", '"guardrail/topic/" names no rules; the nearest is "topic"'),
-    ("review: {severities: {rules/doxing: high}}", '"rules/doxing" names no rules; the nearest is "doxxing"'),
+    (
+        "review: {severities: {guardrail/HAT: high}}",
+        'severities: "guardrail/HAT" names no rule; the nearest is "guardrail/HATE"',
+    ),
+    (
+        "review: {severities: {known/bad/: high}}",
+        'severities: "known/bad/" names no rule; ' + _LAST,
+    ),
+    (
+        "review: {severities: {guardrail/topic/: high}}",
+        'severities: "guardrail/topic/" names no rule; ' + _LAST,
+    ),
+    (
+        "review: {severities: {moderation/Weapons: high, moderation/Violence/Weapons: low}}",
+        '"moderation/Violence/Weapons" stands twice, once by its full path',
+    ),
+    (
+        "review: {severities: {moderation/Weapons/: low}}",
+        'severities: "moderation/Weapons/" names no rule; ' + _LAST,
+    ),
+    ("review: {severities: {default/x: low}}", 'severities: "default/x" names no rule'),
+    ("review: {severities: {defalt: low}}", 'severities: "defalt" names no rule; the nearest is "default"'),
+    (
+        "review: {severities: {guardrail/HATE/x: low}}",
+        'severities: "guardrail/HATE/x" names no rule; the nearest is "guardrail/HATE"',
+    ),
+    (
+        "review: {severities: {guardrail/word/x: low}}",
+        'severities: "guardrail/word/x" names no rule; the nearest is "guardrail/word"',
+    ),
+    (
+        "review: {severities: {rules/doxing: high}}",
+        'severities: "rules/doxing" names no rule; the nearest is "rules/doxxing"',
+    ),
     (
         "review: {severities: {default: urgent}}",
         'default: must be top or critical or high or normal or low (it is "urgent")',
