@@ -160,7 +160,7 @@ def _label(document: Document, entry: Field, *, kinds: Collection[str]) -> str |
         return label_path(document, entry, name)
     if _is_name(kind, name):
         return entry.name
-    near = UNNAMED if name.endswith("/") else nearest(name, NAMED[kind], before=f"{kind}/")
+    near = UNNAMED if entry.name.endswith("/") else nearest(name, NAMED[kind], before=f"{kind}/")
     document.blame(entry.line, f'unknown label "{entry.name}"{near}')
     return None
 

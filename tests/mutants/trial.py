@@ -6,7 +6,6 @@ import json
 import os
 import resource
 import signal
-import subprocess
 import sys
 import time
 from collections import defaultdict
@@ -24,8 +23,9 @@ from tests.mutants.functions import changed_function, fits, function_of, put
 
 ROOT = Path(__file__).parents[2]
 DECIDE = ROOT / "tasks" / "decide"
-#: Seconds of a processor after which a change has made something endless, which is noticed, too.
-MOST_SECONDS = 60
+#: A change has made something endless, which is noticed, too, where tests take this many times what they took while
+#: followed, and these seconds of a processor more. What takes this many bytes is ended before.
+MOST_TIMES, MORE_SECONDS, MOST_BYTES = 2, 10, 4 << 30
 KILLED, SURVIVED, ENDLESS = "killed", "survived", "endless"
 #: However the tests are run. Hypothesis is imported before pytest can rewrite its asserts; it is none of ours.
 FLAGS = ["-q", "-s", "-W", "ignore::pytest.PytestAssertRewriteWarning", "--timeout=0", "--tb=no"]
@@ -97,6 +97,17 @@ class Tests:
     """The tests of a session by where they come by, `(module, function)` and `(module, "")`; the quickest first."""
 
     by: dict[tuple[str, str], list[pytest.Item]]
+    all: list[pytest.Item]
+    #: By the id of a test, unchanged and followed.
+    seconds: dict[str, float]
+
+    def within(self, items: list[pytest.Item]) -> int:
+        """The seconds of a processor after which these are endless."""
+        return MORE_SECONDS + int(MOST_TIMES * sum(self.seconds[item.nodeid] for item in items))
+
+    def at(self, place: Place) -> list[pytest.Item]:
+        """Those of a place."""
+        return self.by.get((place.module, place.function), [])
 
     @classmethod
     def of(cls, session: pytest.Session) -> Tests:
@@ -121,21 +132,21 @@ class Tests:
             at = [(module, function) for module, function in seen[item.nodeid]]
             for place in {*at, *((module, "") for module, _ in at)}:
                 by[place].append(item)
-        return cls(dict(by))
+        return cls(dict(by), session.items, seconds)
 
 
 def tried(tests: Tests, place: Place, code: CodeType | None) -> str:
     """What came of a change: `killed`, `survived` or `endless`."""
     function = function_of(f"tasks.decide.{place.module}", place.function) if code else None
-    items = tests.by.get((place.module, place.function), [])
+    items = tests.at(place)
     if not code or not function or not items or not fits(function, code):
-        return tried_alone(place, items)
+        return tried_alone(tests, place)
 
     def change() -> bool:
         put(function, code)
         return passed(items)
 
-    return forked(change, within=MOST_SECONDS)
+    return forked(change, within=tests.within(items))
 
 
 def passed(items: list[pytest.Item]) -> bool:
@@ -147,8 +158,8 @@ def passed(items: list[pytest.Item]) -> bool:
     return True
 
 
-def tried_alone(place: Place, items: list[pytest.Item]) -> str:
-    """The same in a process that starts anew, in a tree of ours with the changed module in it."""
+def tried_alone(tests: Tests, place: Place) -> str:
+    """The same in a process that starts anew, in a tree of ours with the changed module in it, and by whole files."""
     with TemporaryDirectory() as home:
         tree = Path(home)
         for each in ("config", "worker", "deploy", "tests", "pyproject.toml"):
@@ -159,13 +170,21 @@ def tried_alone(place: Place, items: list[pytest.Item]) -> str:
                 if each.name not in (but, "__pycache__"):
                     (tree / each.relative_to(ROOT)).symlink_to(each)
         (tree / "tasks" / "decide" / f"{place.module}.py").write_text(place.change.text, "utf-8")
-        names = list(dict.fromkeys(item.nodeid.partition("::")[0] for item in items)) or unit_tests()
-        command = [sys.executable, "-m", "pytest", *FLAGS, "-x", "-p", "tests.mutants.trial", *names]
-        try:
-            done = subprocess.run(command, cwd=tree, capture_output=True, timeout=10 * MOST_SECONDS, check=False)
-        except subprocess.TimeoutExpired:
-            return ENDLESS
-    return KILLED if done.returncode else SURVIVED
+        files = list(dict.fromkeys(item.nodeid.partition("::")[0] for item in tests.at(place))) or unit_tests()
+        within = tests.within(
+            [item for item in tests.all if item.nodeid.startswith(tuple(f"{file}::" for file in files))]
+        )
+        command = [sys.executable, "-m", "pytest", *FLAGS, "-x", "-p", "tests.mutants.trial", *files]
+
+        def begin() -> bool:
+            os.chdir(tree)
+            os.execv(command[0], command)
+
+        return forked(begin, within=within)
+
+
+def _file_of(item: pytest.Item) -> str:
+    return item.nodeid.partition("::")[0]
 
 
 def unit_tests() -> list[str]:
@@ -194,6 +213,7 @@ def _be_quiet(within: int | None) -> None:
     os.dup2(nowhere, 2)
     if within:
         resource.setrlimit(resource.RLIMIT_CPU, (within, within + 5))
+        resource.setrlimit(resource.RLIMIT_AS, (MOST_BYTES, MOST_BYTES))
         signal.alarm(10 * within)
 
 
