@@ -56,7 +56,7 @@ class Combination:
     unless: tuple[Condition, ...] = ()
     #: HOLD or REJECT.
     then: Tier
-    priority: Priority = "normal"
+    priority: Priority
 
     @property
     def conditions(self) -> tuple[Condition, ...]:

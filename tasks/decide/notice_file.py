@@ -92,9 +92,9 @@ def _check_languages(document: Document, known: Mapping[str, Field], *, language
     fields = [known[name] for name in OCCASIONS if name in known]
     for field in fields:
         written = document.fields(field)
-        for missing in sorted(set(languages) - set(written)) if written else ():
+        for missing in set(languages) - set(written) if written else ():
             document.blame(field.line, f'{field.name}: has no text in "{missing}", as rules: default has')
-    fields += document.fields(known["rules"]).values() if "rules" in known else []
+    fields += document.fields(known["rules"]).values()
     for field in fields:
         for name, entry in document.fields(field).items():
             if name not in languages and LANGUAGE.fullmatch(name):

@@ -49,25 +49,25 @@ class Surface:
     #: When texts are searched for personal data. `never`: it may stand here, and no rule about it applies.
     pii: Wanted
     #: Whether the words in pictures are read and judged as a text.
-    text_in_images: bool = False
+    text_in_images: bool
     #: What of a video is judged at once, as an image, while its job runs.
-    first_look: FirstLook = "none"
+    first_look: FirstLook
     #: JSON paths of the texts in a JSON or NDJSON object; without any, all its strings are looked at.
-    text_paths: tuple[str, ...] = ()
+    text_paths: tuple[str, ...]
     #: What masked data is replaced by: `[EMAIL]`, `*****`, `█████` or `a****`.
-    mask: Mask = "label"
+    mask: Mask
     #: What the classifier is told about this place, in the operator's words.
-    about: str = ""
+    about: str
     #: Whether Comprehend looks for toxic content.
-    toxicity: Toxicity = "never"
+    toxicity: Toxicity
     #: By full v7 path, those that are judged otherwise here than elsewhere.
-    labels: Mapping[str, Ladder] = field(default_factory=dict, hash=False)
+    labels: Mapping[str, Ladder] = field(hash=False)
     #: What its keys look like (`tasks.decide.place`); empty where the prefix says it.
-    pattern: str = field(default="", metadata=LATER)
+    pattern: str = field(metadata=LATER)
     #: The buckets that it is about; none names all.
-    buckets: tuple[str, ...] = field(default=(), metadata=LATER)
+    buckets: tuple[str, ...] = field(metadata=LATER)
     #: Patterns of other keys that hold the same picture (`tasks.decide.rendition`).
-    renditions: tuple[str, ...] = field(default=(), metadata=LATER)
+    renditions: tuple[str, ...] = field(metadata=LATER)
     #: Found out and not said: it lies within a `before` surface, so nothing shows here without our tag either.
     tagged: bool = field(default=False, metadata=DERIVED)
 

@@ -310,7 +310,8 @@ MISTAKES = [
      'unknown label "pii/NAME/first"'),
     ("a: {when: {any of: {pii/topic/weapons: 1}, all of: {pii/SSN: 1}}, then: hold}",
      'unknown label "pii/topic/weapons"'),
-    ("a: {when: {any of: {term/: 1}, all of: {pii/SSN: 1}}, then: hold}", 'unknown label "term/"; nothing stands behind its last "/"'),
+    ("a: {when: {any of: {term/: 1}, all of: {pii/SSN: 1}}, then: hold}",
+     'unknown label "term/"; nothing stands behind its last "/"'),
     (
         "a: {when: {any of: {term/slurs/: 1}, all of: {pii/SSN: 1}}, then: hold}",
         'unknown label "term/slurs/"; nothing stands behind its last "/"',

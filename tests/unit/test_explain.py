@@ -113,6 +113,7 @@ def test_what_leads_no_further_than_it_came_and_what_no_confidence_leads_to_is_n
         ("toxicity/INSULT", parse_policy(with_rule("toxicity/INSULT: 25", "reject", text=INSULT)), [(Tier.REJECT, 25)]),
         ("term/any", parse_policy(with_rule("term/any: 40", "reject")), [(Tier.REJECT, 40)]),
         ("unreadable/any", parse_policy(with_rule("unreadable/any: 40")), []),
+        ("unreadable/any", parse_policy(with_rule("unreadable/any: 100", "reject")), [(Tier.REJECT, 100)]),
     ],
 )
 def test_a_rule_that_a_surer_one_reaches_alone_is_missed_and_hides_no_other(
@@ -307,10 +308,13 @@ def test_the_steps_of_a_label_go_down_to_a_rule_that_it_reaches_alone() -> None:
     ]
 
 
-def test_the_steps_of_a_label_go_down_past_a_rule_that_it_reaches_alone_to_one_that_asks_for_no_confidence() -> None:
-    policy = parse_policy(with_rule("unreadable/any: 40"))
+@pytest.mark.parametrize("threshold", [40, 0.5])
+def test_the_steps_of_a_label_go_down_past_a_rule_that_it_reaches_alone_to_one_that_asks_for_no_confidence(
+    threshold: float,
+) -> None:
+    policy = parse_policy(with_rule(f"unreadable/any: {threshold}"))
     rules = steps(saw("unreadable/any"), policy, FEED)
-    assert [(rule.name, rule.threshold) for rule in rules] == [("rules/alone", 40), ("unreadable/any", None)]
+    assert [(rule.name, rule.threshold) for rule in rules] == [("rules/alone", threshold), ("unreadable/any", None)]
 
 
 @pytest.mark.parametrize("threshold", ["0", "0.5", "1", "100"])

@@ -10,9 +10,10 @@ from typing import Any, cast
 import pytest
 from botocore.stub import Stubber
 
+from config.settings import CONFIG
 from tasks.aws.faults import Unreadable
 from tasks.aws.session import Aws
-from tasks.decide.policy import Surface
+from tasks.decide.policy_file import parse_policy
 from tasks.desk import Desk
 from tasks.detect.lettering import read_lettering, read_lines
 from tasks.detect.look import look_at_lettering
@@ -22,7 +23,8 @@ from tasks.item import Item
 Stub = Callable[[object], Stubber]
 FIRST = View(part="frame:0", image={"Bytes": b"one"})
 SECOND = View(part="frame:7", image={"Bytes": b"two"})
-SURFACE = Surface(name="feed", prefix="", visibility="after", hold="flag", pii="suggested", text_in_images=True)
+POLICY = parse_policy((CONFIG / "policy.yaml").read_text("utf-8"))
+SURFACE = replace(POLICY.surface_for("feed/x"), pii="suggested", text_in_images=True)
 ITEM = Item(
     bucket="uploads-example",
     key="feed/sign.png",

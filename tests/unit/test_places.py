@@ -226,6 +226,13 @@ def test_what_a_bucket_policy_cannot_say_exactly_is_no_guarded_place(written: Pl
         written.of_bucket_policy()
 
 
+def test_what_a_pattern_may_not_say_in_a_bucket_policy_is_told_from_how_it_is_said_there() -> None:
+    with pytest.raises(ValueError, match=r'^"\?" means something else in a bucket policy$'):
+        place("a?/**").of_bucket_policy()
+    with pytest.raises(ValueError, match=r"^the \* of a bucket policy goes across /, so write \*\* here$"):
+        place("a/*").of_bucket_policy()
+
+
 def test_a_star_in_a_prefix_is_no_pattern_that_could_be_written_otherwise() -> None:
     with pytest.raises(ValueError, match=r'^"\*" means something else in a bucket policy$'):
         Place(prefix="a*b/", pattern="", buckets=()).of_bucket_policy()

@@ -10,14 +10,17 @@ from typing import Any
 
 import pytest
 
+from config.settings import CONFIG
 from tasks.act.perform import PERFORMERS
 from tasks.act.plan import STATUS_OF, Action, plan, plan_restore, rehearse, time_to_takedown_ms
 from tasks.decide.decision import Tier
 from tasks.decide.policy import OnHold, Surface, Visibility
+from tasks.decide.policy_file import parse_policy
 from tasks.item import Item
 from tasks.record.standing import Standing, Status
 
-FEED = Surface(name="feed", prefix="feed/", visibility="after", hold="flag", pii="suggested")
+POLICY = parse_policy((CONFIG / "policy.yaml").read_text("utf-8"))
+FEED = replace(POLICY.surface_for("feed/x"), prefix="feed/", hold="flag")
 AFTER_WITHHELD = replace(FEED, hold="withhold")
 BEFORE = replace(FEED, name="avatars", visibility="before", hold="withhold")
 BEFORE_FLAGGED = replace(BEFORE, hold="flag")

@@ -10,7 +10,6 @@ import pytest
 
 from config.prices import Prices, parse_prices
 from config.settings import Settings
-from tasks.decide.policy import Surface
 from tasks.decide.policy_file import parse_policy
 from tasks.detect.kind import Kind
 from tasks.rescan.classify import Way
@@ -23,7 +22,8 @@ from tasks.rescan.survey import Found, Sampled, Survey
 
 BILLION = 10**9
 PICTURE, CLIP, TEXT = (Kind.IMAGE, "feed"), (Kind.VIDEO, "feed"), (Kind.TEXT, "feed")
-FEED = Surface(name="feed", prefix="", visibility="after", hold="flag", pii="never")
+POLICY = parse_policy(Settings.model_fields["policy_file"].default.read_text("utf-8"))
+FEED = replace(POLICY.surface_for("feed/x"), pii="never")
 
 
 @pytest.fixture(scope="module")
@@ -198,8 +198,7 @@ def test_a_plan_is_json_and_an_empty_source_has_one(assumed: Assumed) -> None:
 
 
 def test_the_shipped_policys_surfaces_can_all_be_planned(assumed: Assumed) -> None:
-    policy = parse_policy(Settings.model_fields["policy_file"].default.read_text("utf-8"))
-    surfaces = {surface.name: surface for surface in policy.surfaces}
+    surfaces = {surface.name: surface for surface in POLICY.surfaces}
     found: dict[Found, int] = {(Way.DETECT, "never-seen", (kind, name)): 1 for kind in Kind for name in surfaces}
     plan = plan_of(surveyed(found), replace(assumed, surfaces=surfaces))
     assert not assumed.prices.missing(
