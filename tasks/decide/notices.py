@@ -45,9 +45,9 @@ class Notices:
     #: The one that everybody gets, beside their own.
     language: str = "en"
     #: By the names of OCCASIONS, all of them, in every language.
-    occasions: Mapping[str, Texts] = field(default_factory=_usual_occasions, hash=False)
+    occasions: Mapping[str, Texts] = field(default_factory=_usual_occasions)
     #: By path of a rule, `default` among them: the words that stand for {reasons}.
-    rules: Mapping[str, Texts] = field(default_factory=_usual_rules, hash=False)
+    rules: Mapping[str, Texts] = field(default_factory=_usual_rules)
 
     @property
     def languages(self) -> tuple[str, ...]:

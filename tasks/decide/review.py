@@ -29,9 +29,9 @@ class ReviewRules:
     """The `review` section of a policy, as far as it says something."""
 
     #: Severity, or `appeal`, -> hours.
-    hours: Mapping[str, float] = field(default_factory=dict, hash=False)
+    hours: Mapping[str, float] = field(default_factory=dict)
     #: Path of rules (`moderation/Explicit`, `guardrail/HATE`, `brake`), or `default`, -> severity.
-    severities: Mapping[str, str] = field(default_factory=dict, hash=False)
+    severities: Mapping[str, str] = field(default_factory=dict)
     #: Severities of which a second person confirms each takedown, known violations aside.
     second: tuple[str, ...] = field(default=(), metadata={"silent": True})
 

@@ -402,6 +402,8 @@ def test_a_verdict_below_the_severity_that_rejects_is_held_and_the_table_says_so
     policy = parse_policy(text)
     tiers = [decide([one], policy, FEED).tier for one in verdicts]
     assert tiers == [Tier.REJECT if one >= severity else Tier.HOLD for one in range(4)]
+    at = decide([saw("classifier/reject", held(text)["classifier/reject"].tiers[Tier.REJECT] or 0)], policy, FEED)
+    assert at.tier is Tier.REJECT
 
 
 def test_a_surface_on_which_personal_data_may_stand_has_no_rule_about_it() -> None:
