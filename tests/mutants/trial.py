@@ -170,10 +170,10 @@ def tried_alone(tests: Tests, place: Place) -> str:
                 if each.name not in (but, "__pycache__"):
                     (tree / each.relative_to(ROOT)).symlink_to(each)
         (tree / "tasks" / "decide" / f"{place.module}.py").write_text(place.change.text, "utf-8")
-        files = list(dict.fromkeys(item.nodeid.partition("::")[0] for item in tests.at(place))) or unit_tests()
-        within = tests.within(
-            [item for item in tests.all if item.nodeid.startswith(tuple(f"{file}::" for file in files))]
-        )
+        files = list(dict.fromkeys(map(_file_of, tests.at(place)))) or unit_tests()
+        # Those that are about the module come first: most likely it is they that notice.
+        files.sort(key=lambda file: f"tasks.decide.{place.module} import" not in (ROOT / file).read_text("utf-8"))
+        within = tests.within([item for item in tests.all if _file_of(item) in files])
         command = [sys.executable, "-m", "pytest", *FLAGS, "-x", "-p", "tests.mutants.trial", *files]
 
         def begin() -> bool:

@@ -413,5 +413,5 @@ def test_a_mistake_in_a_surfaces_thresholds_is_one_message_with_its_line(written
 def test_a_label_far_below_whose_thresholds_a_surface_turns_round_is_told_by_its_last_name() -> None:
     text = TEXT.replace("labels: {Violence: {hold: 30}", "labels: {Violence: {hold: 75}", 1)
     text = text.replace("  Weapons: {hold: 80}\n", "  Weapons: {hold: 80}\n  Self-Harm: {reject: 70}\n", 1)
-    with pytest.raises(PolicyError, match='^p:3: Violence: hold of "Self-Harm" at 75 is above reject at 70 '):
+    with pytest.raises(PolicyError, match=r'^p:3: Violence: hold of "Self-Harm" at 75 is above reject at 70 '):
         parse_policy(text, source="p")
