@@ -292,6 +292,8 @@ def test_equal_thresholds_and_the_ends_of_the_scale_are_fine() -> None:
     assert labels["Violence/Graphic Violence/Self-Harm"].hold == 0
     said = "  malware: reject\ntoxicity: {INSULT: {hold: 0, reject: 0}}"
     assert parse_policy(changed("  malware: reject", said)).toxicity.types["INSULT"] == Ladder(hold=0, reject=0)
+    said = said.replace("hold: 0", "hold: never")
+    assert parse_policy(changed("  malware: reject", said)).toxicity.types["INSULT"] == Ladder(hold=None, reject=0)
 
 
 def test_a_category_takes_what_it_does_not_say_from_the_default_and_an_attack_never_does() -> None:
