@@ -39,10 +39,8 @@ def read_accounts(document: Document, section: Field | None, *, rules: Collectio
 def _strikes(document: Document, section: Field | None, *, rules: Collection[str]) -> dict[str, int]:
     if section is None:
         return {}
-    what = "rule that takes something down"
-    return read_by_rule(
-        document, section, partial(_whole, document, least=0), rules=rules, families=TAKEDOWNS, what=what
-    )
+    number = partial(_whole, document, least=0)
+    return read_by_rule(document, section, number, rules=rules, families=TAKEDOWNS, what=_WHAT)
 
 
 def _thresholds(document: Document, section: Field | None) -> dict[str, int]:
