@@ -52,7 +52,8 @@ def status(run_id: RunId = "", *, watch: Watch = False, as_json: AsJson = False)
     try:
         run = the_run(desk, run_id)
         if watch:
-            run = until_done(desk, run)
+            with bar(Console(stderr=True), run) as shows:
+                run = until_done(desk, run, show=shows)
     except Fault as fault:
         stop(str(fault), code=WRONG)
     parked = None if run.ended else depth_of(desk, "rescan").dead
@@ -139,11 +140,11 @@ def send_all(desk: Desk, run: Run, *, wait: bool, as_json: bool) -> None:
     """Send what is left of a run, with a bar; with `wait`, stay until it is done. Ends the command."""
     again = f"`modfleet rescan resume {run.id}` goes on"
     try:
-        if run.state in TO_SEND:
-            with bar(Console(stderr=True), run) as shows:
+        with bar(Console(stderr=True), run) as shows:
+            if run.state in TO_SEND:
                 run = enqueue(desk, run, tell=shows)
-        if wait:
-            run = until_done(desk, run)
+            if wait:
+                run = until_done(desk, run, show=shows)
     except KeyboardInterrupt:
         stop(f"stopped; {again}", code=INTERRUPTED)
     except Unreadable as why:
@@ -168,12 +169,11 @@ def tell(run: Run, *, as_json: bool) -> None:
         say(f"`modfleet rescan status {run.id} --watch` shows how workers get on with it", style="bright_black")
 
 
-def until_done(desk: Desk, run: Run, *, sleep: Callable[[float], None] = time.sleep) -> Run:
+def until_done(desk: Desk, run: Run, *, show: Callable[[Run], None]) -> Run:
     """Show a run until it has ended; returns it as it is then. Raises Fault."""
-    with bar(Console(stderr=True), run) as shows:
-        while not (run := found(desk, run.id)).ended:
-            shows(run)
-            sleep(SHOWN_SECONDS)
+    while not (run := found(desk, run.id)).ended:
+        show(run)
+        time.sleep(SHOWN_SECONDS)
     return run
 
 

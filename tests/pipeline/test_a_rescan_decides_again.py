@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from counted import asked
@@ -154,3 +155,18 @@ def test_a_post_goes_and_comes_back_with_its_parts(unserved: Fleet, unique: str)
     shown = [seen(unserved, put) for put in (*parts, *posts)]
     assert shown == [None, parts[1].body, None, posts[1].body]
     assert rescan.tally().flips == {("allow", "reject"): 2, ("reject", "allow"): 2}
+
+
+def test_the_command_waits_for_the_end_and_tells_a_log_once_that_all_is_sent(
+    served: Fleet, unique: str, tmp_path: Path
+) -> None:
+    put = served.put(f"feed/{unique}.txt", b"a fine day")
+    served.ended(put)
+    (tmp_path / "keys").write_text(f"{put.key}\n", "utf-8")
+    told = served.modfleet("rescan", "--keys", str(tmp_path / "keys"), "--yes", "--wait", "--json")
+    assert (told.code, told.json["state"], told.json["enqueued"]) == (0, "done", 1), told.err
+    said = [line.partition(" (")[0] for line in told.err.splitlines() if line.startswith(told.json["id"])]
+    assert said == list(dict.fromkeys(said))
+    assert said.count(f"{told.json['id']}: all is sent; workers are at it") == 1
+    watched = served.modfleet("rescan", "status", told.json["id"], "--watch", "--json")
+    assert (watched.code, watched.json["state"]) == (0, "done")
