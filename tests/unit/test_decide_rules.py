@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from verdicts import Verdicts, seen
 
@@ -368,6 +370,21 @@ MISTAKES = [
      'unknown label "moderation/Violence"; here can stand only content-type/ or known/'),
     ("[a]", "rules: must be a mapping of names to values"),
 ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        *("guardrail/word/custom", "guardrail/word/PROFANITY", "guardrail/topic/x", "guardrail/PROMPT_ATTACK"),
+        *("classifier/hold", "classifier/reject/spam", "term/slurs", "unreadable/empty", "toxicity/INSULT"),
+    ],
+)
+def test_whatever_is_found_can_stand_in_a_rule(label: str) -> None:
+    policy = parse_policy(f"{RULES}  a: {{when: {{all of: {{{label}: seen, pii/SSN: 1}}}}, then: reject}}\n")
+    other = Finding(detector="any", detector_version="", label="pii/SSN", confidence=50)
+    rule = "spam" if label.endswith("/spam") else ""
+    found = replace(other, label=label.removesuffix("/spam"), rule=rule)
+    assert "rules/a" in {one.name for one in decide([found, other], policy, policy.surfaces[-1]).rules}
 
 
 @pytest.mark.parametrize(("written", "says"), MISTAKES, ids=[written for written, _ in MISTAKES])

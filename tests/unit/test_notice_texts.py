@@ -228,6 +228,7 @@ def test_a_mistake_is_told(old: str, new: str, expected: str) -> None:
     [
         *("guardrail/topic/weather", "classifier/hold/minor-safety", "classifier/reject/minor-safety", "term/slurs"),
         *("guardrail/word", "guardrail/topic", "pii", "rules", "known/bad/1", "brake/overall", "part/held"),
+        *("part/rejected", "guardrail/word/custom"),
         *(
             "unknown-label",
             "impossible-confidence",

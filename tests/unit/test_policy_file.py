@@ -347,6 +347,7 @@ def test_a_file_that_says_nothing_of_retention_keeps_originals_for_a_year_and_he
 def test_a_program_that_knows_more_calls_an_older_file_by_the_same_version() -> None:
     """Or each decision on record would look as if it had been made under another policy."""
     assert parse_policy(TEXT).version == "sha256:a8ea8139a007"
+    assert parse_policy(f"{TEXT}review: {{hours: {{high: 0.5}}}}\n").version == "sha256:2c453c6f2146"
 
 
 def test_the_version_is_that_of_the_meaning_not_of_the_spelling() -> None:

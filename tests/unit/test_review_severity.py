@@ -14,6 +14,7 @@ from tasks.decide.difference import differences
 from tasks.decide.policy_file import PolicyError, parse_policy
 from tasks.decide.policy_text import policy_text
 from tasks.decide.review import SEVERITIES, USUAL_HOURS, WAITING, ReviewRules
+from tasks.decide.rule_name import UnknownRule, rule_path
 from tasks.detect.finding import Finding
 from tasks.review.case import Case, CaseStatus, Reviewer
 from tasks.review.severity import due_at, moment, severity_of, turn
@@ -194,6 +195,39 @@ def test_who_wants_two_people_says_of_which_severities_and_who_says_nothing_keep
     assert parse_policy(f"{TEXT}review: {{second_reviewer: []}}\n").version == SILENT.version
     said = "review: {hours: {high: 0.5}}\n"
     assert "second" not in policy_text(parse_policy(TEXT + said))
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    {
+        "qqqq": '"qqqq" names no rule; they look like moderation/Weapons or guardrail/HATE',
+        "rules/b": '"rules/b" names no rule',
+        "moderation/Wepons": 'unknown label "Wepons"; the nearest is "Weapons"',
+        "default": '"default" names no rule',
+    }.items(),
+)
+def test_a_name_that_no_rule_has_is_told_to_whoever_rules(name: str, says: str) -> None:
+    with pytest.raises(UnknownRule) as refused:
+        rule_path(name, rules=["drawn-weapons"])
+    assert str(refused.value).startswith(says)
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    {
+        "labels/Violence/Weapons>=90": "moderation/Violence/Weapons",
+        "moderation/weapons": "moderation/Violence/Weapons",
+        "guardrail/HATE>=HIGH": "guardrail/HATE",
+        "guardrail/topic/a/b": "guardrail/topic/a/b",
+        "classifier/reject/spam": "classifier/reject/spam",
+        "rules/drawn-weapons": "rules/drawn-weapons",
+        "part/rejected": "part/rejected",
+        "moderation": "moderation",
+        "term/slurs": "term/slurs",
+    }.items(),
+)
+def test_a_rule_is_its_path_however_somebody_names_it(name: str, path: str) -> None:
+    assert rule_path(name, rules=["drawn-weapons"]) == path
 
 
 CASE = Case(
