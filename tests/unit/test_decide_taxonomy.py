@@ -68,6 +68,39 @@ def test_every_former_name_is_gone_and_leads_to_names_that_exist() -> None:
         assert all(full_path(name).endswith(name) for name in names), former
 
 
+@pytest.mark.parametrize(
+    ("former", "now"),
+    {
+        "Suggestive": ("Non-Explicit Nudity of Intimate parts and Kissing", "Swimwear or Underwear"),
+        "Nudity": ("Exposed Female Nipple", "Exposed Buttocks or Anus"),
+        "Graphic Male Nudity": ("Exposed Male Genitalia",),
+        "Graphic Female Nudity": ("Exposed Female Genitalia",),
+        "Sexual Activity": ("Explicit Sexual Activity",),
+        "Illustrated Explicit Nudity": ("Explicit Nudity", "Explicit Sexual Activity"),
+        "Adult Toys": ("Sex Toys",),
+        "Partial Nudity": ("Implied Nudity",),
+        "Barechested Male": ("Exposed Male Nipple",),
+        "Revealing Clothes": ("Non-Explicit Nudity",),
+        "Sexual Situations": ("Kissing on the Lips",),
+        "Graphic Violence Or Gore": ("Graphic Violence", "Blood & Gore"),
+        "Self Injury": ("Self-Harm",),
+        "Hanging": ("Corpses",),
+        "Drugs": ("Drugs & Tobacco",),
+        "Tobacco": ("Drugs & Tobacco",),
+        "Drug Products": ("Products",),
+        "Tobacco Products": ("Products",),
+        "Drug Use": ("Drugs & Tobacco Paraphernalia & Use",),
+        "Drug Paraphernalia": ("Drugs & Tobacco Paraphernalia & Use",),
+    }.items(),
+)
+def test_each_name_of_model_v6_that_is_gone_says_what_it_is_called_now(former: str, now: tuple[str, ...]) -> None:
+    said = " and ".join(f'"{name}"' for name in now)
+    for written in (former, former.casefold(), f"Elsewhere/{former}"):
+        with pytest.raises(UnknownLabel) as refused:
+            full_path(written)
+        assert str(refused.value) == f'unknown label "{written}" is a name of model v6; v7 says {said}'
+
+
 def test_a_lineage_goes_from_the_label_up_to_the_first_level() -> None:
     path = "Violence/Graphic Violence/Self-Harm"
     assert lineage(path) == (path, "Violence/Graphic Violence", "Violence")

@@ -113,6 +113,8 @@ MISTAKES = [
     ]),
     ("    pii: always", "    about: 7", ["p:10: about: must be text, in quotes if need be"]),
     ("    pii: always", "    text: []", ["p:10: text: names no path"]),
+    ("    pii: always", "    renditions: []", ["p:10: renditions: names no pattern"]),
+    ("    pii: always", "    bucket: []", ["p:10: bucket: names no bucket"]),
     ("    pii: always", '    text:\n    - title\n    - "$.["', [
         'p:12: text: "$.[" is no JSON path; they look like text or $.comments[*].body',
     ]),
