@@ -123,8 +123,7 @@ class _Case:
         """The combinations that it would lead to if all the rest of them was seen, too."""
         sure = replace(finding, confidence=float(MOST))
         for combination in self.policy.rules.combinations:
-            rest = (one.label for one in combination.conditions if not one.met_by(sure))
-            others = (replace(sure, label=label, rule="") for label in rest)
+            others = (replace(sure, label=one.label) for one in combination.conditions)
             for rule, one in reached((sure, *others), self.policy, self.surface):
                 if one == sure and rule.name == f"rules/{combination.name}":
                     yield _by_itself(rule, sure, self.policy)

@@ -372,6 +372,21 @@ MISTAKES = [
 ]  # fmt: skip
 
 
+def test_a_banned_term_is_no_context_though_known_content_that_is_fine_is_called_the_same() -> None:
+    policy = parse_policy(f"{RULES}  a: {{when: {{any of: {{term/fine: seen}}}}, then: reject}}\n")
+    assert "a" in {one.name for one in policy.rules.combinations}
+
+
+def test_two_labels_that_nobody_knows_are_two_mistakes() -> None:
+    written = "a: {when: {all of: {moderation/Wepons: 1, moderation/Violense: 1}}, then: hold}"
+    with pytest.raises(PolicyError) as error:
+        parse_policy(f"{RULES}  {written}\n", source="p")
+    assert [one.partition(": ")[2] for one in error.value.problems] == [
+        'unknown label "Violense"; the nearest is "Violence"',
+        'unknown label "Wepons"; the nearest is "Weapons"',
+    ]
+
+
 @pytest.mark.parametrize(
     "label",
     [

@@ -219,6 +219,37 @@ def test_a_part_of_several_combinations_names_each_and_no_other() -> None:
     ]
 
 
+def test_what_leads_to_a_combination_within_another_is_told_of_each_once() -> None:
+    rules = """
+rules:
+  pair: {when: {all of: {pii/NAME: 60, pii/AGE: 60}}, then: hold}
+  three: {when: {all of: {pii/NAME: 70, pii/AGE: 60, pii/USERNAME: 60}}, then: reject}
+"""
+    policy = parse_policy(TEXT.replace("\nrules:\n", rules, 1))
+    one = told(saw("pii/NAME", 90), policy=policy)["pii/NAME"]
+    assert [(rule.name, rule.threshold) for rule in one.beside] == [
+        ("rules/doxxing", 80),
+        ("rules/pair", 60),
+        ("rules/three", 70),
+    ]
+
+
+def test_what_a_combination_takes_further_has_missed_nothing_that_leads_as_far() -> None:
+    policy = parse_policy(
+        with_rule(f"{WEAPON}: 99", "reject").replace(
+            f"any of: {{{WEAPON}: 99}}", f"all of: {{{WEAPON}: 50, pii/NAME: 50}}"
+        )
+    )
+    one = told(saw(WEAPON, 70), saw("pii/NAME", 70), policy=policy)[WEAPON]
+    assert (one.weight, [rule.name for rule in one.reached], one.missed) == ("counts", ["rules/alone"], ())
+    assert [rule.threshold for rule in told(saw(WEAPON, 70), policy=policy)[WEAPON].missed] == [90]
+
+
+def test_what_merely_leads_further_lifts_nothing() -> None:
+    one = told(saw("guardrail/HATE", 60), saw("classifier/allow", 0), saw(WEAPON, 95))["guardrail/HATE"]
+    assert (one.weight, one.lifted_by) == ("lifted", ("classifier/allow",))
+
+
 def test_where_personal_data_may_stand_no_combination_is_about_it() -> None:
     messages = POLICY.surface_for("messages/x")
     _, (one,) = explain([saw("pii/NAME", 90)], POLICY, replace(messages, pii="never"))
