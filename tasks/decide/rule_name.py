@@ -81,5 +81,5 @@ def read_by_rule(
 
 
 def _is_among(name: str, names: Collection[str], *, go_on: Collection[str]) -> bool:
-    head, _, tail = name.partition("/")
-    return name in names or bool(tail and head in go_on and head in names)
+    head = name.partition("/")[0]
+    return name in names or (head in go_on and head in names)

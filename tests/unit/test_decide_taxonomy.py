@@ -46,6 +46,7 @@ def test_every_path_names_itself(path: str) -> None:
         ("Wepons", 'unknown label "Wepons"; the nearest is "Weapons"'),
         ("violence/slef-harm", 'unknown label "violence/slef-harm"; the nearest is "Self-Harm"'),
         ("Gambling/Weapons", 'unknown label "Gambling/Weapons"; the nearest is "Weapons"'),
+        ("NAZI", 'unknown label "NAZI"; the nearest is "Nazi Party"'),
         ("qqqq", 'unknown label "qqqq"; the v7 taxonomy has nothing like it'),
         ("drugs", 'unknown label "drugs" is a name of model v6; v7 says "Drugs & Tobacco"'),
         (
