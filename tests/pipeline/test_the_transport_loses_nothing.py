@@ -259,12 +259,15 @@ def hooked(client: Any, event: str, hook: Callable[..., Any]) -> Iterator[None]:
 
 
 def harmless(fleet: Fleet, unique: str, count: int) -> list[str]:
-    """Put messages on the lane that ask for nothing; gives their bodies."""
+    """Put messages on the lane that ask for nothing, and leave no others on it; gives their bodies."""
+    url = fleet.settings.queue_url("rescan")
+    # Rescans of earlier tests may have left some, in flight for minutes to come.
+    fleet.aws.sqs.purge_queue(QueueUrl=url)
     bodies = [
         json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent", "RequestId": f"{unique}{n}"}) for n in range(count)
     ]
     for body in bodies:
-        fleet.aws.sqs.send_message(QueueUrl=fleet.settings.queue_url("rescan"), MessageBody=body)
+        fleet.aws.sqs.send_message(QueueUrl=url, MessageBody=body)
     return bodies
 
 
