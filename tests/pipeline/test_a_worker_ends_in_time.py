@@ -71,8 +71,13 @@ def logged(worker: Child, event: str) -> bool:
 def at_work(fleet: Fleet, worker: Child, count: int) -> None:
     """Wait until all messages are in the worker's hands, and some of them in their detector."""
 
+    asked = [0.0]
+
     def looking() -> int:
-        os.kill(worker.pid, signal.SIGUSR1)
+        # Asked without a pause, a worker on a busy machine would do nothing but answer.
+        if time.monotonic() - asked[-1] > 1:
+            os.kill(worker.pid, signal.SIGUSR1)
+            asked.append(time.monotonic())
         # Each time it says where its threads are, the current one is named once.
         shown = worker.log.read_text(errors="replace").split("Current thread")
         return max(part.count("in look_at_image") for part in shown)
