@@ -97,6 +97,7 @@ class Tests:
     """The tests of a session by where they come by, `(module, function)` and `(module, "")`; the quickest first."""
 
     by: dict[tuple[str, str], list[pytest.Item]]
+    #: In the order of the session.
     all: list[pytest.Item]
     #: By the id of a test, unchanged and followed.
     seconds: dict[str, float]
